@@ -1,0 +1,85 @@
+"""The bus: what happened, told to every process that wants to know. Redis publish/subscribe; nothing is kept.
+
+Whatever must not be lost is in the database first; the bus only says «look again».
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+PREFIX = "kefu:"
+QUEUE_SIZE = 1000
+RECONNECT_SECONDS = 0.5
+
+type Event = tuple[str, dict[str, Any]]
+
+
+class Bus:
+    """One Redis subscription a process, fanned out to any number of listeners in it."""
+
+    def __init__(self, redis_url: str) -> None:
+        self.redis: Redis = Redis.from_url(redis_url)
+        self._listeners: dict[str, set[asyncio.Queue[Event]]] = {}
+        self._reader: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Subscribe. Raises redis' ConnectionError when the server is not there."""
+        pubsub = await self._subscribed()
+        self._reader = asyncio.create_task(self._read(pubsub), name="bus")
+
+    async def close(self) -> None:
+        if self._reader:
+            self._reader.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._reader
+        await self.redis.aclose()
+
+    async def publish(self, topic: str, data: dict[str, Any]) -> None:
+        await self.redis.publish(PREFIX + topic, orjson.dumps(data))
+
+    @contextlib.asynccontextmanager
+    async def subscribe(self, *topics: str) -> AsyncIterator[AsyncIterator[Event]]:
+        """`async with bus.subscribe("desk") as stream: async for topic, data in stream: …`
+
+        A listener too slow for its queue misses the newest events; every event only says «look again».
+        """
+        queue: asyncio.Queue[Event] = asyncio.Queue(QUEUE_SIZE)
+        for topic in topics:
+            self._listeners.setdefault(topic, set()).add(queue)
+        try:
+            yield _drain(queue)
+        finally:
+            for topic in topics:
+                listeners = self._listeners[topic]
+                listeners.discard(queue)
+                if not listeners:
+                    del self._listeners[topic]
+
+    async def _subscribed(self) -> PubSub:
+        pubsub = self.redis.pubsub(ignore_subscribe_messages=True)
+        await pubsub.psubscribe(PREFIX + "*")
+        return pubsub
+
+    async def _read(self, pubsub: PubSub) -> None:
+        while True:
+            try:
+                async for message in pubsub.listen():
+                    self._fan_out(message["channel"].decode()[len(PREFIX) :], orjson.loads(message["data"]))
+            except RedisConnectionError:
+                await asyncio.sleep(RECONNECT_SECONDS)  # redis-py subscribes again by itself on the next read
+
+    def _fan_out(self, topic: str, data: dict[str, Any]) -> None:
+        for queue in self._listeners.get(topic, ()):
+            with contextlib.suppress(asyncio.QueueFull):
+                queue.put_nowait((topic, data))
+
+
+async def _drain(queue: asyncio.Queue[Event]) -> AsyncIterator[Event]:
+    while True:
+        yield await queue.get()

@@ -1,0 +1,92 @@
+"""Settings: `KEFU_…` variables, an optional `.env`, and the secrets made on first run (`var/secrets.env`).
+
+An unknown or malformed key stops the start and is named. Secrets have no defaults in code.
+"""
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from core.errors import SettingsError
+
+HOME = Path(__file__).resolve().parent.parent
+PREFIX = "KEFU_"
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Paths are absolute once loaded; URLs name their stores."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    home: Path = HOME
+    var_dir: Path = HOME / "var"
+    pages_dir: Path | None = None
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=1, le=65535)
+    public_url: str | None = None
+    brand: str = "小满优选"
+
+    database_url: str = ""
+    redis_url: str = ""
+    assistant_url: str = "http://127.0.0.1:5005"
+    assistant_timeout_seconds: float = Field(20.0, gt=0)
+
+    demo: bool = True
+    demo_shop_url: str = ""
+    backend: Literal["demo", "http"] = "demo"
+    backend_url: str | None = None
+    backend_token: SecretStr | None = None
+    backend_timeout_seconds: float = Field(2.5, gt=0)
+
+    encoder: str = "embedded"
+
+    secret_key: SecretStr
+    data_key: SecretStr
+    action_token: SecretStr
+    demo_agent_password: SecretStr | None = None
+
+    def model_post_init(self, _context: Any) -> None:
+        derive = {
+            "var_dir": self.var_dir.absolute(),
+            "pages_dir": self.pages_dir or self.var_dir / "pages",
+            "database_url": self.database_url or f"sqlite+aiosqlite:///{self.var_dir / 'kefu.db'}",
+            "demo_shop_url": self.demo_shop_url or f"sqlite+aiosqlite:///{self.var_dir / 'demo_shop.db'}",
+            "redis_url": self.redis_url or f"unix://{self.var_dir / 'valkey' / 'valkey.sock'}",
+            "public_url": self.public_url or f"http://{self.host}:{self.port}",
+        }
+        for name, value in derive.items():
+            object.__setattr__(self, name, value)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings once, at start.
+
+    Sources, strongest first: `overrides`, the environment, `.env`, `secrets.env` of the var folder.
+    Raises SettingsError naming every key that is unknown, missing or malformed.
+    """
+    dotenv = HOME / ".env"
+    given = _prefixed(dotenv_values(dotenv)) | _prefixed(os.environ) | overrides
+    var_dir = Path(given.get("var_dir") or HOME / "var")
+    values = _prefixed(dotenv_values(var_dir / "secrets.env")) | given
+    unknown = sorted(set(values) - set(Settings.model_fields))
+    if unknown:
+        names = ", ".join(PREFIX + name.upper() for name in unknown)
+        raise SettingsError(f"unknown setting {names}; see core/settings.py for the settings there are")
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        faults = "; ".join(f"{PREFIX}{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors())
+        raise SettingsError(f"{faults}. Secrets are made by `./kefu up` in {var_dir / 'secrets.env'}") from None
+
+
+def _prefixed(source: Any) -> dict[str, Any]:
+    return {
+        key[len(PREFIX) :].lower(): value
+        for key, value in source.items()
+        if key.startswith(PREFIX) and value not in (None, "")
+    }

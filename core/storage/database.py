@@ -1,0 +1,92 @@
+"""Transactions on SQLite (WAL) or PostgreSQL, one code path."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from core.crypto import Cipher
+from core.errors import SettingsError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+
+
+class Database:
+    """`begin()` writes, `connect()` reads. `data_key` opens the sealed columns.
+
+    On SQLite a write transaction takes the write lock at once (BEGIN IMMEDIATE): a read that later wants to write
+    cannot be told «busy» half-way. Every commit is flushed to disk (`synchronous=FULL`), for what is accepted must
+    survive a power cut.
+    """
+
+    def __init__(self, url: str, data_key: str, *, pool_size: int = 8) -> None:
+        self.engine: AsyncEngine = _engine(url, pool_size)
+        self.engine.dialect.kefu_cipher = Cipher(data_key)  # type: ignore[attr-defined]
+        self.is_sqlite = self.engine.dialect.name == "sqlite"
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """A write transaction: committed at the end, rolled back on an error."""
+        async with self.engine.connect() as conn:
+            await conn.execution_options(kefu_write=True)
+            async with conn.begin():
+                yield conn
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for reading."""
+        async with self.engine.connect() as conn:
+            yield conn
+
+    async def migrate(self) -> None:
+        """Bring the tables to the newest version (Alembic)."""
+        async with self.begin() as conn:
+            await conn.run_sync(_upgrade)
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+def _engine(url: str, pool_size: int) -> AsyncEngine:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise SettingsError(f"KEFU_DATABASE_URL is not a database URL: {error}") from None
+    backend = parsed.get_backend_name()
+    if backend not in DRIVERS:
+        raise SettingsError(f"KEFU_DATABASE_URL names {backend!r}; use sqlite or postgresql")
+    parsed = parsed.set(drivername=DRIVERS[backend])
+    if backend != "sqlite":
+        return create_async_engine(parsed, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
+    if parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_async_engine(parsed, pool_size=pool_size, connect_args={"timeout": 30})
+    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver must not begin by itself; `_begin_sqlite` does
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(conn: Connection) -> None:
+    writes = conn.get_execution_options().get("kefu_write", False)
+    conn.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _upgrade(conn: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = conn
+    command.upgrade(config, "head")

@@ -1,0 +1,169 @@
+"""All tables of the app, in one metadata. The demo shop's tables are its own (`actions/backends`).
+
+Customer text, replies, summaries and decisions are sealed; what queues and boards select by is plain.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.types import JSON
+
+from core.storage.types import Sealed, UtcDateTime
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_N_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_Id = String(40)
+_RowId = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys only
+
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("channel", String(32), nullable=False),
+    Column("sender", String(128), nullable=False),  # the channel's own id of the customer
+    Column("member_id", String(64)),  # set by a verified link only
+    Column("owner", String(64), nullable=False, server_default="bot"),  # bot | queue | agent:<id>
+    Column("fence", Integer, nullable=False, server_default="1"),  # counts changes of owner
+    Column("last_seq", Integer, nullable=False, server_default="0"),
+    Column("worker", String(40)),  # the app process that is taking the turn
+    Column("worker_until", UtcDateTime()),
+    Column("created_at", UtcDateTime(), nullable=False),
+    UniqueConstraint("channel", "sender"),
+    Index(None, "member_id"),
+)
+
+# One table, two queues: the inbox is what came in and is `accepted`, the outbox what goes out and is `queued`.
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("conversation_id", _Id, ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("direction", String(3), nullable=False),  # in | out
+    Column("author", String(16), nullable=False),  # customer | bot | agent | system
+    Column("author_name", String(64)),
+    Column("channel", String(32), nullable=False),
+    Column("vendor_id", String(128)),  # in: the vendor's id; out by an agent: the page's own id
+    Column("body", Sealed(), nullable=False),  # text, buttons, image, custom, payload, metadata
+    Column("status", String(16), nullable=False),  # in: accepted, done; out: queued, delivered, undelivered
+    Column("reply_to", _Id),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("created_at", UtcDateTime(), nullable=False),
+    UniqueConstraint("conversation_id", "seq"),
+    UniqueConstraint("channel", "vendor_id"),
+    Index(
+        "ix_messages_waiting",
+        "status",
+        "conversation_id",
+        "seq",
+        sqlite_where=text("status in ('accepted', 'queued')"),
+        postgresql_where=text("status in ('accepted', 'queued')"),
+    ),
+    Index(None, "reply_to"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", _RowId, primary_key=True, autoincrement=True),
+    Column("conversation_id", _Id, ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False),
+    Column("type", String(40), nullable=False),
+    Column("message_id", _Id),
+    Column("data", Sealed(), nullable=False),
+    Column("created_at", UtcDateTime(), nullable=False),
+    Index(None, "conversation_id", "id"),
+    Index(None, "type", "created_at"),
+)
+
+knowledge_entries = Table(
+    "knowledge_entries",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("question", String(500), nullable=False),
+    Column("similar", JSON, nullable=False),  # other phrasings, list of str
+    Column("answer", String(4000), nullable=False),
+    Column("category", String(64), nullable=False),
+    Column("owner", String(64), nullable=False),
+    Column("intent", String(64), nullable=False, server_default="faq"),
+    Column("valid_from", UtcDateTime(), nullable=False),
+    Column("valid_until", UtcDateTime()),
+    Column("status", String(16), nullable=False, server_default="active"),  # active | retired
+    Column("version", Integer, nullable=False, server_default="1"),
+    Column("seed_hash", String(64)),  # of the seed file's entry; null once edited by hand
+    Column("updated_at", UtcDateTime(), nullable=False),
+)
+
+agents = Table(
+    "agents",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("username", String(64), nullable=False, unique=True),
+    Column("name", String(64), nullable=False),
+    Column("password_hash", String(256), nullable=False),
+    Column("role", String(16), nullable=False),  # agent | admin | analyst
+    Column("active", Boolean, nullable=False, server_default=text("true")),
+    Column("created_at", UtcDateTime(), nullable=False),
+)
+
+handoffs = Table(
+    "handoffs",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("conversation_id", _Id, ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False),
+    Column("status", String(16), nullable=False),  # waiting | taken | closed | cancelled
+    Column("reason", String(40), nullable=False),
+    Column("priority", Integer, nullable=False, server_default="0"),  # VIP 1, others 0; higher goes first
+    Column("decision", Sealed(), nullable=False),
+    Column("summary", Sealed(), nullable=False),
+    Column("agent_id", _Id, ForeignKey("agents.id")),
+    Column("resolution", String(16)),
+    Column("note", Sealed()),
+    Column("created_at", UtcDateTime(), nullable=False),
+    Column("taken_at", UtcDateTime()),
+    Column("closed_at", UtcDateTime()),
+    Index(None, "status", "priority", "created_at"),
+    # At most one open handoff a conversation, whatever races.
+    Index(
+        "uq_handoffs_open",
+        "conversation_id",
+        unique=True,
+        sqlite_where=text("status in ('waiting', 'taken')"),
+        postgresql_where=text("status in ('waiting', 'taken')"),
+    ),
+)
+
+tickets = Table(
+    "tickets",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("number", String(32), nullable=False, unique=True),
+    Column("conversation_id", _Id, ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False),
+    Column("handoff_id", _Id, ForeignKey("handoffs.id")),
+    Column("member_id", String(64)),
+    Column("subject", Sealed(), nullable=False),
+    Column("body", Sealed(), nullable=False),
+    Column("priority", String(16), nullable=False, server_default="normal"),  # low | normal | high | urgent
+    Column("status", String(16), nullable=False, server_default="open"),  # open | pending | solved
+    Column("created_by", String(64), nullable=False),  # customer | agent:<id>
+    Column("created_at", UtcDateTime(), nullable=False),
+    Column("updated_at", UtcDateTime(), nullable=False),
+    Index(None, "status", "created_at"),
+    Index(None, "member_id"),
+)
