@@ -1,0 +1,1 @@
+"""Rasa custom actions and the backends they ask."""

@@ -1,0 +1,1 @@
+"""Seams to the shop's own systems: orders, logistics, returns, members."""

@@ -1,0 +1,343 @@
+"""What the bot may ask of a shop's systems, as plain data and async Protocols.
+
+Every call names the member whose data it may touch. Somebody else's order behaves exactly as a missing one.
+
+Every method may raise
+    NotFound       no such member, or no such order of this member
+    Unavailable    the backend is down, slow or answers nonsense; nothing is known about the effect
+Calls with an effect may also raise
+    NotAllowed     the shop refuses; `.code` says why (see `Refusal`)
+    InvalidInput   the argument can never be right (empty address, zero points)
+    Conflict       the idempotency key was used for a different request
+and are safe to repeat with the same idempotency key: the first result is given again, nothing happens twice.
+
+Money is `Decimal` yuan with two places. Datetimes are aware (UTC).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol
+
+from core.errors import Conflict
+
+
+class Refusal(StrEnum):
+    """Machine codes that `NotAllowed` carries. A shop's own system may send further ones."""
+
+    NOT_PAID = "not_paid"
+    NOT_SHIPPED = "not_shipped"
+    NOT_DELIVERED = "not_delivered"
+    ALREADY_SHIPPED = "already_shipped"
+    ALREADY_URGED = "already_urged"  # details: urged_at
+    ALREADY_REQUESTED = "already_requested"  # a return, refund or invoice for this order exists
+    ORDER_CLOSED = "order_closed"  # cancelled, refunding or refunded
+    WINDOW_CLOSED = "window_closed"  # too late for a return; details: deadline
+    NOT_RETURNABLE = "not_returnable"  # such goods are never taken back
+    NOT_ENOUGH_POINTS = "not_enough_points"  # details: balance
+    POINTS_STEP = "points_step"  # points are redeemed in steps; details: step
+
+
+class NotAllowed(Conflict):
+    """The shop's rules refuse. `code` is a `Refusal` value or the shop's own; `details` are strings to show."""
+
+    def __init__(self, code: str, message: str = "", details: Mapping[str, str] | None = None) -> None:
+        super().__init__(message or f"the shop refuses: {code}")
+        self.code = str(code)
+        self.details: Mapping[str, str] = dict(details or {})
+
+
+class OrderStatus(StrEnum):
+    PENDING_PAYMENT = "pending_payment"
+    PAID = "paid"
+    SHIPPED = "shipped"
+    IN_TRANSIT = "in_transit"
+    DELIVERED = "delivered"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    REFUNDING = "refunding"
+    REFUNDED = "refunded"
+
+    @property
+    def label(self) -> str:
+        return _ORDER_LABELS[self]
+
+
+class ShipmentStatus(StrEnum):
+    PICKED_UP = "picked_up"
+    IN_TRANSIT = "in_transit"
+    OUT_FOR_DELIVERY = "out_for_delivery"
+    DELIVERED = "delivered"
+
+    @property
+    def label(self) -> str:
+        return _SHIPMENT_LABELS[self]
+
+
+class ReturnKind(StrEnum):
+    RETURN = "return"  # goods come back
+    REFUND_ONLY = "refund_only"  # nothing was shipped, money goes back
+
+    @property
+    def label(self) -> str:
+        return _KIND_LABELS[self]
+
+
+class ReturnStatus(StrEnum):
+    REQUESTED = "requested"
+    APPROVED = "approved"
+    RETURNING = "returning"
+    REFUNDING = "refunding"
+    REFUNDED = "refunded"
+    REJECTED = "rejected"
+
+    @property
+    def label(self) -> str:
+        return _RETURN_LABELS[self]
+
+
+class CouponStatus(StrEnum):
+    AVAILABLE = "available"
+    USED = "used"
+    EXPIRED = "expired"
+
+    @property
+    def label(self) -> str:
+        return _COUPON_LABELS[self]
+
+
+@dataclass(frozen=True)
+class OrderItem:
+    sku: str
+    name: str
+    quantity: int
+    price: Decimal  # of one piece
+
+
+@dataclass(frozen=True)
+class MaskedAddress:
+    """Enough for the customer to recognise it, not enough for anybody else to use it."""
+
+    receiver: str  # 林**
+    phone: str  # 138****2201
+    region: str  # 浙江省杭州市西湖区****
+
+
+@dataclass(frozen=True)
+class Order:
+    number: str
+    status: OrderStatus
+    items: tuple[OrderItem, ...]
+    amount: Decimal
+    created_at: datetime
+    ship_to: MaskedAddress
+    paid_at: datetime | None = None
+    shipped_at: datetime | None = None
+    delivered_at: datetime | None = None
+    carrier: str | None = None
+    tracking_number: str | None = None
+    invoice_title: str | None = None
+
+    @property
+    def status_label(self) -> str:
+        return self.status.label
+
+    @property
+    def title(self) -> str:
+        """What a person calls the order: its first item and how many kinds there are."""
+        first = self.items[0].name if self.items else self.number
+        return first if len(self.items) < 2 else f"{first}等{len(self.items)}件商品"
+
+
+@dataclass(frozen=True)
+class UrgeReceipt:
+    order_number: str
+    urged_at: datetime
+    ship_by: datetime | None = None  # promised by the warehouse
+
+
+@dataclass(frozen=True)
+class InvoiceReceipt:
+    order_number: str
+    title: str
+    amount: Decimal
+    requested_at: datetime
+
+
+@dataclass(frozen=True)
+class TrackPoint:
+    at: datetime
+    city: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Shipment:
+    order_number: str
+    carrier: str
+    tracking_number: str
+    status: ShipmentStatus
+    points: tuple[TrackPoint, ...]  # newest first
+    eta: date | None = None
+
+    @property
+    def latest(self) -> TrackPoint | None:
+        return self.points[0] if self.points else None
+
+
+@dataclass(frozen=True)
+class ReturnEligibility:
+    order_number: str
+    eligible: bool
+    refusal: str | None = None  # a `Refusal` value when not eligible
+    deadline: datetime | None = None  # last moment for a request, once delivered
+    amount: Decimal = Decimal("0.00")  # what would be refunded
+
+
+@dataclass(frozen=True)
+class Refund:
+    amount: Decimal
+    method: str  # 微信支付
+    expected_on: date | None = None
+    refunded_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class ReturnRequest:
+    number: str
+    order_number: str
+    kind: ReturnKind
+    status: ReturnStatus
+    reason: str
+    created_at: datetime
+    updated_at: datetime
+    refund: Refund
+
+
+@dataclass(frozen=True)
+class Member:
+    id: str
+    name: str
+    level: str  # as customers know it: 金卡
+    vip: bool
+    growth: int
+    joined_at: datetime
+    next_level: str | None = None
+    growth_to_next: int | None = None
+    phone: str | None = None  # masked
+
+
+@dataclass(frozen=True)
+class PointsEntry:
+    amount: int  # negative: spent or expired
+    reason: str
+    at: datetime
+    expires_on: date | None = None
+
+
+@dataclass(frozen=True)
+class PointsBalance:
+    balance: int
+    entries: tuple[PointsEntry, ...]  # newest first, the latest few
+    expiring: int = 0  # of the balance, what lapses next
+    expires_on: date | None = None
+
+
+@dataclass(frozen=True)
+class Coupon:
+    code: str
+    name: str
+    value: Decimal
+    minimum: Decimal  # 满 minimum 减 value; 0.00: no threshold
+    scope: str  # 全场通用, 美妆
+    status: CouponStatus
+    valid_from: date
+    valid_until: date  # last day included
+
+
+@dataclass(frozen=True)
+class Redemption:
+    points: int
+    balance: int
+    coupon: Coupon
+
+
+class Orders(Protocol):
+    async def recent(self, member_id: str, limit: int = 5) -> tuple[Order, ...]:
+        """Newest first. `limit` 1..50."""
+        ...
+
+    async def get(self, member_id: str, number: str) -> Order: ...
+
+    async def urge(self, member_id: str, number: str, idempotency_key: str) -> UrgeReceipt: ...
+
+    async def cancel(self, member_id: str, number: str, reason: str, idempotency_key: str) -> Order: ...
+
+    async def change_address(self, member_id: str, number: str, address: str, idempotency_key: str) -> Order: ...
+
+    async def request_invoice(
+        self, member_id: str, number: str, title: str, idempotency_key: str
+    ) -> InvoiceReceipt: ...
+
+
+class Logistics(Protocol):
+    async def track(self, member_id: str, order_number: str) -> Shipment:
+        """Raises `NotAllowed(not_shipped)` when the order is this member's but nothing is on its way."""
+        ...
+
+
+class Returns(Protocol):
+    async def eligibility(self, member_id: str, number: str) -> ReturnEligibility: ...
+
+    async def create(self, member_id: str, number: str, reason: str, idempotency_key: str) -> ReturnRequest: ...
+
+    async def progress(self, member_id: str, number: str | None = None) -> tuple[ReturnRequest, ...]:
+        """Of one order, or the member's latest; newest first, empty when there is none."""
+        ...
+
+
+class Members(Protocol):
+    async def get(self, member_id: str) -> Member: ...
+
+    async def points(self, member_id: str) -> PointsBalance: ...
+
+    async def redeem(self, member_id: str, points: int, idempotency_key: str) -> Redemption: ...
+
+    async def coupons(self, member_id: str) -> tuple[Coupon, ...]:
+        """Usable ones first, soonest to expire first; then used and expired ones."""
+        ...
+
+
+_ORDER_LABELS = {
+    OrderStatus.PENDING_PAYMENT: "待付款",
+    OrderStatus.PAID: "待发货",
+    OrderStatus.SHIPPED: "已发货",
+    OrderStatus.IN_TRANSIT: "运输中",
+    OrderStatus.DELIVERED: "已签收",
+    OrderStatus.COMPLETED: "已完成",
+    OrderStatus.CANCELLED: "已取消",
+    OrderStatus.REFUNDING: "退款中",
+    OrderStatus.REFUNDED: "已退款",
+}
+_SHIPMENT_LABELS = {
+    ShipmentStatus.PICKED_UP: "已揽收",
+    ShipmentStatus.IN_TRANSIT: "运输中",
+    ShipmentStatus.OUT_FOR_DELIVERY: "派送中",
+    ShipmentStatus.DELIVERED: "已签收",
+}
+_KIND_LABELS = {ReturnKind.RETURN: "退货退款", ReturnKind.REFUND_ONLY: "仅退款"}
+_RETURN_LABELS = {
+    ReturnStatus.REQUESTED: "待审核",
+    ReturnStatus.APPROVED: "待寄回",
+    ReturnStatus.RETURNING: "寄回途中",
+    ReturnStatus.REFUNDING: "退款处理中",
+    ReturnStatus.REFUNDED: "已退款",
+    ReturnStatus.REJECTED: "已驳回",
+}
+_COUPON_LABELS = {
+    CouponStatus.AVAILABLE: "可使用",
+    CouponStatus.USED: "已使用",
+    CouponStatus.EXPIRED: "已过期",
+}
