@@ -1,0 +1,1 @@
+"""The roof: what makes the rooms one bot."""
