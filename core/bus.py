@@ -17,7 +17,7 @@ PREFIX = "kefu:"
 QUEUE_SIZE = 1000
 RECONNECT_SECONDS = 0.5
 
-type Event = tuple[str, dict[str, Any]]
+Event = tuple[str, dict[str, Any]]
 
 
 class Bus:

@@ -1,15 +1,15 @@
 """The one tree of errors. An HTTP edge answers with `status` and `{"error": {"code", "message"}}`.
 
-    KefuError
-    ├── SettingsError          a setting is unknown, missing or malformed; stops the start
-    ├── InvalidInput   422     what was sent cannot be used; the message says why
-    ├── Unauthorized   401     who is asking is not known
-    ├── Forbidden      403     known, but not allowed
-    ├── NotFound       404     not there, or not theirs
-    ├── Conflict       409     the state does not allow it
-    │   └── StaleFence         the conversation changed hands; a late reply is refused
-    ├── TooMany        429     a rate limit
-    └── Unavailable    503     a backend or service is down or too slow
+KefuError
+├── SettingsError          a setting is unknown, missing or malformed; stops the start
+├── InvalidInput   422     what was sent cannot be used; the message says why
+├── Unauthorized   401     who is asking is not known
+├── Forbidden      403     known, but not allowed
+├── NotFound       404     not there, or not theirs
+├── Conflict       409     the state does not allow it
+│   └── StaleFence         the conversation changed hands; a late reply is refused
+├── TooMany        429     a rate limit
+└── Unavailable    503     a backend or service is down or too slow
 """
 
 

@@ -1,0 +1,1 @@
+"""One customer, one conversation: messages, lease, inbox, outbox, transcript and the log of events."""

@@ -1,0 +1,78 @@
+"""Who may speak to the customer, and which process takes the turn.
+
+The **owner** of a conversation is `bot`, `queue` or `agent:<id>`. Every change of owner counts the **fence** up; who
+writes to the customer shows the fence it was given, and a stale one is refused. The **worker** is the app process that
+takes the bot's turn; a dead one's claim runs out by itself.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.errors import NotFound
+from core.storage.tables import conversations
+
+BOT = "bot"
+QUEUE = "queue"
+AGENT_PREFIX = "agent:"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    owner: str
+    fence: int
+
+    @property
+    def agent_id(self) -> str | None:
+        return self.owner.removeprefix(AGENT_PREFIX) if self.owner.startswith(AGENT_PREFIX) else None
+
+
+def agent_owner(agent_id: str) -> str:
+    return AGENT_PREFIX + agent_id
+
+
+async def read(conn: AsyncConnection, conversation_id: str) -> Lease:
+    query = select(conversations.c.owner, conversations.c.fence).where(conversations.c.id == conversation_id)
+    row = (await conn.execute(query)).one_or_none()
+    if row is None:
+        raise NotFound(f"no conversation {conversation_id}")
+    return Lease(row.owner, row.fence)
+
+
+async def do_transfer(conn: AsyncConnection, conversation_id: str, owner: str) -> Lease:
+    """Give the conversation to `owner`. From the commit on, whoever held it before is refused."""
+    change = (
+        update(conversations)
+        .where(conversations.c.id == conversation_id)
+        .values(owner=owner, fence=conversations.c.fence + 1)
+        .returning(conversations.c.fence)
+    )
+    fence = (await conn.execute(change)).scalar_one_or_none()
+    if fence is None:
+        raise NotFound(f"no conversation {conversation_id}")
+    return Lease(owner, fence)
+
+
+async def do_claim(conn: AsyncConnection, conversation_id: str, worker: str, seconds: float) -> Lease | None:
+    """Let `worker` take the turns of a conversation for `seconds`; None while another one does."""
+    now = datetime.now(UTC)
+    free = or_(
+        conversations.c.worker.is_(None),
+        conversations.c.worker == worker,
+        conversations.c.worker_until < now,
+    )
+    claim = (
+        update(conversations)
+        .where(conversations.c.id == conversation_id, free)
+        .values(worker=worker, worker_until=now + timedelta(seconds=seconds))
+        .returning(conversations.c.owner, conversations.c.fence)
+    )
+    row = (await conn.execute(claim)).one_or_none()
+    return Lease(row.owner, row.fence) if row else None
+
+
+async def do_release(conn: AsyncConnection, conversation_id: str, worker: str) -> None:
+    mine = (conversations.c.id == conversation_id) & (conversations.c.worker == worker)
+    await conn.execute(update(conversations).where(mine).values(worker=None, worker_until=None))

@@ -1,0 +1,58 @@
+"""The transcript: rows of `messages` as `Message`s, and back."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.conversation.message import Button, Message
+from core.storage.tables import messages
+
+LIMIT = 200
+
+
+async def read(
+    conn: AsyncConnection, conversation_id: str, *, after: int = 0, before: int | None = None, limit: int = LIMIT
+) -> list[Message]:
+    """Messages with `after < seq < before`, oldest first; with `before` the newest `limit` of them."""
+    query = select(messages).where(messages.c.conversation_id == conversation_id, messages.c.seq > after)
+    if before is None:
+        rows: Sequence[Row[Any]] = (await conn.execute(query.order_by(messages.c.seq).limit(limit))).all()
+    else:
+        newest = query.where(messages.c.seq < before).order_by(messages.c.seq.desc()).limit(limit)
+        rows = (await conn.execute(newest)).all()[::-1]
+    return [as_message(row) for row in rows]
+
+
+async def newest(conn: AsyncConnection, conversation_id: str, limit: int = LIMIT) -> list[Message]:
+    """The last `limit` messages, oldest first."""
+    return await read(conn, conversation_id, before=2**31 - 1, limit=limit)
+
+
+async def replies_to(conn: AsyncConnection, message_id: str) -> list[Message]:
+    """What was answered to one message, in order."""
+    query = select(messages).where(messages.c.reply_to == message_id, messages.c.direction == "out")
+    return [as_message(row) for row in await conn.execute(query.order_by(messages.c.seq))]
+
+
+def as_message(row: Row[Any]) -> Message:
+    body = row.body
+    return Message(
+        id=row.id,
+        conversation_id=row.conversation_id,
+        seq=row.seq,
+        direction=row.direction,
+        author=row.author,
+        author_name=row.author_name,
+        text=body.get("text"),
+        buttons=tuple(Button(**button) for button in body.get("buttons", ())),
+        image=body.get("image"),
+        custom=body.get("custom"),
+        channel=row.channel,
+        status=row.status,
+        reply_to=row.reply_to,
+        created_at=row.created_at,
+        payload=body.get("payload"),
+        client_id=row.vendor_id.rpartition(":")[2] if row.vendor_id else None,
+    )
