@@ -1,0 +1,55 @@
+"""How good a sentiment model is: accuracy, and whether its probabilities can be believed (ECE)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import f1_score
+
+from handoff.sentiment.classifier import Floats
+from handoff.sentiment.model import DEGREE_SCORES
+
+BINS = 10
+
+Labels = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Quality:
+    utterances: int
+    accuracy: float
+    macro_f1: float
+    within_one: float
+    """Share whose degree is right or next to right."""
+    ece: float
+    """Expected calibration error of the most probable degree, 10 bins of equal width."""
+    mean_absolute_error: float
+    """Of the score (-1..1)."""
+
+
+def quality(probabilities: Floats, labels: Labels) -> Quality:
+    guesses = probabilities.argmax(axis=1)
+    scores = probabilities @ DEGREE_SCORES
+    return Quality(
+        utterances=len(labels),
+        accuracy=_rounded((guesses == labels).mean()),
+        macro_f1=_rounded(f1_score(labels, guesses, average="macro")),
+        within_one=_rounded((abs(guesses - labels) <= 1).mean()),
+        ece=_rounded(expected_calibration_error(probabilities, labels)),
+        mean_absolute_error=_rounded(abs(scores - DEGREE_SCORES[labels]).mean()),
+    )
+
+
+def expected_calibration_error(probabilities: Floats, labels: Labels) -> float:
+    """Mean over bins of |accuracy - confidence|, weighted by the bins' sizes."""
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    gaps = [abs(right[bins == b].mean() - confidence[bins == b].mean()) * (bins == b).mean() for b in set(bins)]
+    return float(sum(gaps))
+
+
+def _rounded(value: float) -> float:
+    return round(float(value), 4)

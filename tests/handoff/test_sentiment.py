@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import pytest
+import spacy
+from numpy.typing import NDArray
+
+from handoff.sentiment import SentimentModel
+from handoff.sentiment.classifier import DEGREES, NgramVocabulary, ngrams, softmax
+from handoff.sentiment.quality import expected_calibration_error
+from handoff.sentiment.training import REPORT, Report, SentimentDataError, train
+
+DATA = Path(__file__).parent / "data" / "sentiment.tsv"
+
+
+class CharacterEncoder:
+    """An encoder without weights: the mean of one fixed random vector a character."""
+
+    name = "characters"
+    dimension = 32
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        rows = [np.mean([self._vector(char) for char in text], axis=0) for text in texts]
+        return np.stack([row / np.linalg.norm(row) for row in rows]).astype(np.float32)
+
+    def _vector(self, char: str) -> NDArray[np.float64]:
+        return np.random.default_rng(zlib.crc32(char.encode())).standard_normal(self.dimension)
+
+
+ENCODER = CharacterEncoder()
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Report]:
+    folder = tmp_path_factory.mktemp("models") / "sentiment"
+    return folder, train(DATA, ENCODER, folder, held_out=DATA)
+
+
+@pytest.fixture
+def model(trained: tuple[Path, Report]) -> SentimentModel:
+    return SentimentModel.load(trained[0])
+
+
+def score(model: SentimentModel, text: str) -> float:
+    return model.score(text, ENCODER.encode([text])[0]).score
+
+
+def test_anger_scores_below_a_question_and_praise_above(model: SentimentModel) -> None:
+    assert score(model, "骗子，垃圾，气死我了") < score(model, "帮我查一下订单") < score(model, "太棒了，非常满意")
+
+
+def test_a_sentiment_is_a_distribution(model: SentimentModel) -> None:
+    text = "太恶心了，退钱"
+    sentiment = model.score(text, ENCODER.encode([text])[0])
+    assert list(sentiment.probabilities) == list(DEGREES)
+    assert sum(sentiment.probabilities.values()) == pytest.approx(1, abs=1e-3)
+    assert sentiment.degree == max(sentiment.probabilities, key=sentiment.probabilities.__getitem__)
+    assert -1 <= sentiment.score <= 1
+
+
+@pytest.mark.parametrize("text", ["", " ", "🙂", "\u200b", "a" * 5000])
+def test_odd_texts_are_scored(model: SentimentModel, text: str) -> None:
+    vector = np.zeros(ENCODER.dimension, dtype=np.float32)
+    assert -1 <= model.score(text, vector).score <= 1
+
+
+def test_the_pipeline_is_a_spacy_pipeline_that_survives_the_disk(model: SentimentModel, tmp_path: Path) -> None:
+    model.nlp.to_disk(tmp_path / "copy")
+    nlp = spacy.load(tmp_path / "copy")
+    text = "等了三天还没发货"
+    doc = nlp.make_doc(text)
+    doc._.sentence_vector = ENCODER.encode([text])[0]
+    doc = nlp(doc)
+    assert nlp.pipe_names == ["kefu_sentiment"]
+    assert doc._.sentiment == model.score(text, ENCODER.encode([text])[0])
+    assert (doc._.sentiment_score, doc._.sentiment_degree) == (doc._.sentiment.score, doc._.sentiment.degree)
+
+
+def test_a_doc_without_its_vector_is_refused(model: SentimentModel) -> None:
+    with pytest.raises(ValueError, match="sentence_vector"):
+        model.nlp("在吗")
+
+
+def test_training_is_skipped_until_something_changes(trained: tuple[Path, Report], tmp_path: Path) -> None:
+    folder, report = trained
+    written = (folder / REPORT).stat().st_mtime_ns
+    again = train(DATA, ENCODER, folder, held_out=DATA)
+    assert again.skipped and not report.skipped
+    assert again.as_json() == report.as_json()
+    assert (folder / REPORT).stat().st_mtime_ns == written
+
+    changed = tmp_path / "changed.tsv"
+    changed.write_text(DATA.read_text(encoding="utf-8") + "neutral\t几点下班\n", encoding="utf-8")
+    assert not train(changed, ENCODER, folder, held_out=DATA).skipped
+    train(DATA, ENCODER, folder, held_out=DATA)
+
+
+@pytest.mark.parametrize(
+    ("lines", "place"),
+    [
+        ("text\tdegree\n", ":1:"),
+        ("degree\ttext\nneutral\t在吗\nangry\t退钱\n", ":3:"),
+        ("degree\ttext\nneutral\n", ":2:"),
+        ("degree\ttext\nneutral\t在吗\n", "very_negative"),
+    ],
+)
+def test_bad_data_is_named(tmp_path: Path, lines: str, place: str) -> None:
+    path = tmp_path / "bad.tsv"
+    path.write_text(lines, encoding="utf-8")
+    with pytest.raises(SentimentDataError, match=place):
+        train(path, ENCODER, tmp_path / "model")
+
+
+def test_no_model_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="kefu train"):
+        SentimentModel.load(tmp_path)
+
+
+def test_scoring_takes_less_than_a_millisecond(model: SentimentModel) -> None:
+    text = "我上周买的那件外套到现在都没有发货，你们到底什么时候处理啊"
+    vector = ENCODER.encode([text])[0]
+    times = []
+    for _ in range(50):
+        start = perf_counter()
+        model.score(text, vector)
+        times.append(perf_counter() - start)
+    assert sorted(times)[len(times) // 2] < 0.001
+
+
+def test_ngrams_of_a_text() -> None:
+    assert ngrams("ＡB") == {"^": 1, "a": 1, "b": 1, "$": 1, "^a": 1, "ab": 1, "b$": 1, "^ab": 1, "ab$": 1}
+    vocabulary = NgramVocabulary.fit(["退货", "退款"], min_texts=2)
+    assert set(vocabulary.index) == {"^", "退", "$", "^退"}
+    assert np.linalg.norm(vocabulary.transform("退货")[1]) == pytest.approx(1)
+
+
+def test_expected_calibration_error_by_hand() -> None:
+    probabilities = np.array([[0.95, 0.05], [0.95, 0.05], [0.35, 0.65], [0.35, 0.65]], dtype=np.float32)
+    labels = np.array([0, 1, 1, 1])
+    assert expected_calibration_error(probabilities, labels) == pytest.approx((0.45 + 0.35) / 2, abs=1e-5)
+    assert softmax(np.array([0.0, 0.0])) == pytest.approx([0.5, 0.5])
