@@ -1,0 +1,203 @@
+"""The command line, behind `./kefu`. Everything heavy is imported by the command that needs it."""
+
+import os
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from core.errors import KefuError
+
+cli = typer.Typer(
+    name="kefu",
+    help="Kefu 智能客服：一条命令启动，一条命令测试。\n\nA Chinese-first customer-service bot: one command runs it, one tests it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+bench = typer.Typer(no_args_is_help=True, help="性能与质量测试 · Measure: turns, FAQ, intents, sentiment.")
+agents = typer.Typer(no_args_is_help=True, help="坐席账号 · The agents who may open the desk.")
+cli.add_typer(bench, name="bench")
+cli.add_typer(agents, name="agents")
+
+PASSED_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+class Room(StrEnum):
+    stores = "stores"
+    assistant = "assistant"
+    app = "app"
+
+
+class Role(StrEnum):
+    agent = "agent"
+    admin = "admin"
+    analyst = "analyst"
+
+
+class Opponent(StrEnum):
+    none = "none"
+    stock = "stock"
+
+
+Host = Annotated[str | None, typer.Option(help="Address to listen on. [127.0.0.1]")]
+Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Port of chat, desk and API. [8000]")]
+AssistantPort = Annotated[int | None, typer.Option(min=1, max=65535, help="Port of Rasa, on loopback. [5005]")]
+Demo = Annotated[bool | None, typer.Option("--demo/--no-demo", help="With the demo shop and its logins. [--demo]")]
+DatabaseUrl = Annotated[str | None, typer.Option(help="postgresql://… instead of the embedded SQLite.")]
+RedisUrl = Annotated[str | None, typer.Option(help="redis://… instead of the embedded Valkey.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@cli.command()
+def up(
+    host: Host = None,
+    port: Port = None,
+    assistant_port: AssistantPort = None,
+    demo: Demo = None,
+    database_url: DatabaseUrl = None,
+    redis_url: RedisUrl = None,
+) -> None:
+    """一键安装并启动 · Set up what is missing, start everything, say where it is. Ctrl-C stops it all."""
+    from bot.commands.up import up
+
+    up(_overrides(host, port, assistant_port, demo, database_url, redis_url))
+
+
+@cli.command()
+def prepare() -> None:
+    """只安装，不启动 · Set up what `up` needs (models, demo data, index, pages) without starting it."""
+    from bot.commands.prepare import run
+
+    run()
+
+
+@cli.command(context_settings=PASSED_THROUGH)
+def test(context: typer.Context) -> None:
+    """运行全部检查 · All checks: ruff, mypy, imports, pages, pytest. Arguments go to pytest (-k WORD, a path, …)."""
+    from bot.commands.test import test
+
+    raise typer.Exit(test(context.args))
+
+
+@cli.command()
+def serve(
+    room: Annotated[Room, typer.Argument(help="Which part.")],
+    host: Host = None,
+    port: Port = None,
+    assistant_port: AssistantPort = None,
+) -> None:
+    """单独运行一个部分 · Run one part alone, in the foreground: for several machines, or a service manager."""
+    from bot.commands.serve import serve
+
+    serve(room.value, _overrides(host, port, assistant_port))
+
+
+@cli.command()
+def train(
+    force: Annotated[bool, typer.Option(help="Also when nothing changed.")] = False,
+) -> None:
+    """训练机器人 · Train the assistant from nlu_data/ and bot/assistant/."""
+    from bot.commands.train import train
+
+    train(force=force)
+
+
+@cli.command()
+def talk(
+    member: Annotated[str | None, typer.Option(help="Talk as this member of the demo shop, e.g. M0001.")] = None,
+    port: Port = None,
+) -> None:
+    """在终端里聊天 · Chat in the terminal; intent, scores and the handoff decision stand beside each reply."""
+    from bot.commands.talk import talk
+
+    talk(member, _overrides(port=port))
+
+
+@cli.command()
+def index() -> None:
+    """重建知识库索引 · Read the knowledge seed again and rebuild the index."""
+    from bot.commands.prepare import run
+
+    run(only=("knowledge",))
+
+
+@cli.command()
+def doctor() -> None:
+    """检查本机环境 · Check this machine; each failing line says how to mend it."""
+    from bot.commands.doctor import doctor
+
+    raise typer.Exit(doctor())
+
+
+@bench.command("turns")
+def bench_turns(
+    clients: Annotated[int, typer.Option(min=1, help="Customers at once.")] = 16,
+    seconds: Annotated[float, typer.Option(min=1, help="Measured time, after a warm-up.")] = 30,
+    against: Annotated[Opponent, typer.Option(help="Also measure a stock Rasa project, in the same run.")] = Opponent.none,
+    as_json: Json = False,
+) -> None:
+    """每秒对话轮数 · Turns a second over the whole durable way of a message."""
+    from training.bench.turns import bench
+
+    bench(clients, seconds, against_stock=against is Opponent.stock, as_json=as_json)
+
+
+@agents.command("add")
+def agents_add(
+    username: str,
+    name: Annotated[str, typer.Option(help="As customers see it.")],
+    role: Role = Role.agent,
+    password: Annotated[str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True)] = "",
+) -> None:
+    """新增坐席 · Add an agent."""
+    from bot.commands.agents import add
+
+    add(username, name, role.value, password)
+
+
+@agents.command("password")
+def agents_password(
+    username: str,
+    password: Annotated[str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True)] = "",
+) -> None:
+    """重置密码 · Give an agent a new password; their sessions end."""
+    from bot.commands.agents import reset_password
+
+    reset_password(username, password)
+
+
+def _overrides(
+    host: str | None = None,
+    port: int | None = None,
+    assistant_port: int | None = None,
+    demo: bool | None = None,
+    database_url: str | None = None,
+    redis_url: str | None = None,
+) -> dict[str, str]:
+    """The options that were given, as the KEFU_ variables that the processes read."""
+    given = {
+        "KEFU_HOST": host,
+        "KEFU_PORT": port and str(port),
+        "KEFU_ASSISTANT_URL": assistant_port and f"http://127.0.0.1:{assistant_port}",
+        "KEFU_DEMO": None if demo is None else str(demo).lower(),
+        "KEFU_DATABASE_URL": database_url,
+        "KEFU_REDIS_URL": redis_url,
+    }
+    return {name: value for name, value in given.items() if value}
+
+
+def main() -> None:
+    """Errors that we raise on purpose are said in one line; any other is a bug and shows its trace."""
+    os.environ.setdefault("PYTHONUTF8", "1")  # for the programs we start
+    try:
+        cli(prog_name="./kefu")
+    except KefuError as error:
+        print(f"kefu: {error.message}", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

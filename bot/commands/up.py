@@ -1,0 +1,178 @@
+"""`./kefu up`: prepare, start, wait, say where, keep running, stop."""
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from bot import services
+from bot.setup.prepare import stale
+from bot.setup.secrets import make_secrets
+from bot.setup.step import Stamps
+from bot.setup.steps import newest_model, steps
+from bot.supervisor import Supervisor
+from core.errors import KefuError
+from core.settings import HOME, Settings, load_settings
+
+console = Console(stderr=True, highlight=False)
+
+
+class CannotStart(KefuError):
+    """Says what is in the way, and how to mend it."""
+
+    code = "cannot_start"
+
+
+def up(overrides: dict[str, str]) -> None:
+    """`overrides`: KEFU_ variables from the command line. Blocks until Ctrl-C or SIGTERM; then all is stopped."""
+    os.environ.update(overrides)
+    settings = prepared_secrets()
+    with only_one(settings):
+        supervisor = Supervisor([], var_dir=settings.var_dir, cwd=settings.home, announce=_announce)
+        supervisor.reap()
+        check_ports(settings)
+        ensure_prepared(settings)
+        supervisor.services = [
+            *([services.stores(settings)] if services.runs_stores(settings) else []),
+            services.assistant(settings, newest_model(settings)),
+            services.app(settings, overrides),
+        ]
+        asyncio.run(_serve(supervisor, settings))
+
+
+def prepared_secrets() -> Settings:
+    """Settings need their secrets, so these are made first."""
+    made = make_secrets(Path(os.environ.get("KEFU_VAR_DIR") or HOME / "var").absolute())
+    settings = load_settings()
+    if made:
+        console.print(f"Made development secrets in {settings.var_dir / 'secrets.env'}")
+    return settings
+
+
+def ensure_prepared(settings: Settings) -> None:
+    """In a process of its own, so that what training needs is not held for as long as we serve."""
+    if not stale(steps(settings), Stamps(settings.var_dir / "stamps")):
+        return
+    result = subprocess.run([sys.executable, "-m", "bot.cli", "prepare"], cwd=settings.home, check=False)
+    if result.returncode != 0:
+        raise CannotStart("The set-up did not finish: see above. Run the same command again; it goes on where it stopped.")
+
+
+@contextlib.contextmanager
+def only_one(settings: Settings) -> Iterator[None]:
+    """One `up` a var folder. The lock dies with its process, so nothing stale is ever in the way."""
+    settings.var_dir.mkdir(parents=True, exist_ok=True)
+    with (settings.var_dir / "up.lock").open("a+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            with contextlib.suppress(ValueError, KeyError):
+                other = json.loads(lock.read())
+                raise CannotStart(
+                    f"Kefu already runs from this folder: pid {other['pid']}, {other['url']}\n"
+                    f"Open that address, stop it (kill {other['pid']}), or run a second one with KEFU_VAR_DIR set to another"
+                    " folder and with other ports (--port, --assistant-port)."
+                ) from None
+            raise CannotStart("Kefu is just being started from this folder by another command.") from None
+        lock.truncate(0)
+        json.dump({"pid": os.getpid(), "url": settings.public_url}, lock)
+        lock.flush()
+        yield
+
+
+def check_ports(settings: Settings) -> None:
+    """Raises CannotStart when a port that we need is taken."""
+    assistant = urlsplit(settings.assistant_url)
+    wanted = [(settings.host, settings.port, "--port"), ("127.0.0.1", assistant.port or 5005, "--assistant-port")]
+    for host, port, option in wanted:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except PermissionError:
+                raise CannotStart(f"Port {port} may not be used by this user; choose one above 1023: {option}") from None
+            except OSError as error:
+                raise CannotStart(
+                    f"Port {port} on {host} cannot be used: {error.strerror or error}{_holder(port)}.\n"
+                    f"Stop what uses it, or choose another: ./kefu up {option} {free_port()}"
+                ) from None
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _holder(port: int) -> str:
+    with contextlib.suppress(psutil.Error):
+        for connection in psutil.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port:
+                if connection.pid:
+                    return f" (by {psutil.Process(connection.pid).name()}, pid {connection.pid})"
+    return ""
+
+
+async def _serve(supervisor: Supervisor, settings: Settings) -> None:
+    stopping = asyncio.Event()
+
+    def on_signal() -> None:
+        if stopping.is_set():  # a second Ctrl-C
+            supervisor.kill()
+        stopping.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, on_signal)
+    work = asyncio.create_task(_run(supervisor, settings))
+    stop = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
+        if stopping.is_set():
+            console.print("\nStopping …")
+        work.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await work
+    finally:
+        stop.cancel()
+        await supervisor.stop()
+
+
+async def _run(supervisor: Supervisor, settings: Settings) -> None:
+    began = time.monotonic()
+    await supervisor.start()
+    _show_addresses(settings, time.monotonic() - began)
+    await supervisor.watch()
+
+
+def _announce(text: str) -> None:
+    console.print(f"[dim]{time.strftime('%H:%M:%S')}[/dim] {text}")
+
+
+def _show_addresses(settings: Settings, seconds: float) -> None:
+    base = (settings.public_url or "").rstrip("/")
+    table = Table(title=f"客服已就绪 · Kefu is ready ({seconds:.1f} s)", show_header=False, title_style="bold green")
+    table.add_row("聊天页 chat", f"{base}/")
+    table.add_row("坐席台 desk", f"{base}/desk")
+    table.add_row("接口文档 API docs", f"{base}/docs")
+    if settings.demo and settings.demo_agent_password:
+        password = settings.demo_agent_password.get_secret_value()
+        table.add_row("演示坐席 demo logins", f"agent / {password}\nadmin / {password}")
+    table.add_row("日志 logs", str(settings.var_dir / "logs"))
+    Console().print(table)
+    console.print("Ctrl-C stops everything.")

