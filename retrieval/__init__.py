@@ -1,0 +1,1 @@
+"""Knowledge search: what the bot may answer from, found by meaning and by characters."""
