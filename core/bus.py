@@ -20,6 +20,19 @@ RECONNECT_SECONDS = 0.5
 Event = tuple[str, dict[str, Any]]
 
 
+class Stream:
+    """Events as they come. Not a generator: a wait that is given up in time does not end it."""
+
+    def __init__(self, queue: asyncio.Queue[Event]) -> None:
+        self._queue = queue
+
+    def __aiter__(self) -> "Stream":
+        return self
+
+    async def __anext__(self) -> Event:
+        return await self._queue.get()
+
+
 class Bus:
     """One Redis subscription a process, fanned out to any number of listeners in it."""
 
@@ -44,7 +57,7 @@ class Bus:
         await self.redis.publish(PREFIX + topic, orjson.dumps(data))
 
     @contextlib.asynccontextmanager
-    async def subscribe(self, *topics: str) -> AsyncIterator[AsyncIterator[Event]]:
+    async def subscribe(self, *topics: str) -> AsyncIterator["Stream"]:
         """`async with bus.subscribe("desk") as stream: async for topic, data in stream: …`
 
         A listener too slow for its queue misses the newest events; every event only says «look again».
@@ -53,7 +66,7 @@ class Bus:
         for topic in topics:
             self._listeners.setdefault(topic, set()).add(queue)
         try:
-            yield _drain(queue)
+            yield Stream(queue)
         finally:
             for topic in topics:
                 listeners = self._listeners[topic]
@@ -78,8 +91,3 @@ class Bus:
         for queue in self._listeners.get(topic, ()):
             with contextlib.suppress(asyncio.QueueFull):
                 queue.put_nowait((topic, data))
-
-
-async def _drain(queue: asyncio.Queue[Event]) -> AsyncIterator[Event]:
-    while True:
-        yield await queue.get()

@@ -36,7 +36,7 @@ def start(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_tie_to(os.getpid()),  # noqa: PLW1509 - no locks are taken in it
+            preexec_fn=_tie_to(os.getpid()),
         )
     run_dir.mkdir(parents=True, exist_ok=True)
     (run_dir / f"{name}.pid").write_text(f"{process.pid} {_started_at(process.pid)}\n", encoding="utf-8")

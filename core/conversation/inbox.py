@@ -22,10 +22,14 @@ class Accepted:
     is_repeat: bool
 
 
+async def find(conn: AsyncConnection, channel: str, sender: str) -> str | None:
+    """The id of the conversation of a customer of a channel."""
+    return (await conn.execute(select(conversations.c.id).where(_of(channel, sender)))).scalar_one_or_none()
+
+
 async def do_open(conn: AsyncConnection, channel: str, sender: str, member_id: str | None = None) -> str:
     """The id of the conversation of a customer of a channel; a new one where there is none."""
-    row = (await conn.execute(select(conversations.c.id).where(_of(channel, sender)))).one_or_none()
-    return row.id if row else await _create(conn, channel, sender, member_id)
+    return await find(conn, channel, sender) or await _create(conn, channel, sender, member_id)
 
 
 async def do_accept(conn: AsyncConnection, inbound: Inbound) -> Accepted:
@@ -115,4 +119,6 @@ async def _create(conn: AsyncConnection, channel: str, sender: str, member_id: s
         id=new_id(), channel=channel, sender=sender, member_id=member_id, created_at=datetime.now(UTC)
     )
     await conn.execute(insert.on_conflict_do_nothing(index_elements=["channel", "sender"]))
-    return str((await conn.execute(select(conversations.c.id).where(_of(channel, sender)))).scalar_one())
+    created = await find(conn, channel, sender)
+    assert created is not None
+    return created

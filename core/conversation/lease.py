@@ -76,3 +76,9 @@ async def do_claim(conn: AsyncConnection, conversation_id: str, worker: str, sec
 async def do_release(conn: AsyncConnection, conversation_id: str, worker: str) -> None:
     mine = (conversations.c.id == conversation_id) & (conversations.c.worker == worker)
     await conn.execute(update(conversations).where(mine).values(worker=None, worker_until=None))
+
+
+async def do_renew(conn: AsyncConnection, worker: str, seconds: float) -> None:
+    """Prolong all claims of a worker that are still its own."""
+    until = datetime.now(UTC) + timedelta(seconds=seconds)
+    await conn.execute(update(conversations).where(conversations.c.worker == worker).values(worker_until=until))

@@ -1,0 +1,71 @@
+"""The client to the assistant (Rasa): one turn in, its replies and its understanding out."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import orjson
+
+from core.conversation.message import Button, Reply
+from core.errors import KefuError, Unavailable
+
+HANDOFF = "handoff"
+
+
+class AssistantFailed(KefuError):
+    """The assistant is there but could not take this turn; trying again may not help."""
+
+    code = "assistant_failed"
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What the assistant made of one message. `handoff` is the effect of `action_handover`, if it ran."""
+
+    replies: tuple[Reply, ...]
+    understanding: dict[str, Any]
+    actions: tuple[str, ...]
+    handoff: dict[str, Any] | None = None
+
+
+class Assistant:
+    """Speaks to `bot/assistant/channel.py`. The same message id again answers the same: a turn may be repeated."""
+
+    def __init__(self, url: str, timeout_seconds: float) -> None:
+        self._client = httpx.AsyncClient(
+            base_url=url, timeout=timeout_seconds, limits=httpx.Limits(max_connections=100), trust_env=False
+        )
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def take_turn(self, conversation_id: str, message_id: str, text: str, metadata: dict[str, Any]) -> Turn:
+        """Raises Unavailable when the assistant cannot be reached in time, AssistantFailed when it answers an error."""
+        body = {
+            "sender": conversation_id,
+            "message_id": message_id,
+            "text": text,
+            "metadata": metadata | {"message_id": message_id},
+        }
+        headers = {"content-type": "application/json"}
+        try:
+            response = await self._client.post("/webhooks/kefu/turn", content=orjson.dumps(body), headers=headers)
+        except httpx.TransportError as error:
+            raise Unavailable(f"the assistant does not answer: {error!r}") from error
+        if response.status_code != httpx.codes.OK:
+            raise AssistantFailed(f"the assistant answered {response.status_code}: {response.text[:500]}")
+        return _turn(orjson.loads(response.content))
+
+
+def _turn(answer: dict[str, Any]) -> Turn:
+    replies: list[Reply] = []
+    handoff = None
+    for item in answer["replies"]:
+        custom = item.get("custom")
+        if custom and custom.get("kefu") == HANDOFF:
+            handoff = custom
+            custom = None
+        buttons = tuple(Button(b["title"], b["payload"]) for b in item.get("buttons") or ())
+        if item.get("text") or buttons or item.get("image") or custom:
+            replies.append(Reply(text=item.get("text"), buttons=buttons, image=item.get("image"), custom=custom))
+    return Turn(tuple(replies), answer["understanding"], tuple(answer["actions"]), handoff)

@@ -1,0 +1,84 @@
+"""An utterance is understood once: normalised, encoded, looked up in the knowledge base, its mood taken."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+from retrieval.search import KnowledgeSearch, SearchResult
+
+from core.errors import SettingsError
+from handoff.sentiment import Sentiment, SentimentModel
+from retrieval.encoder.protocol import Encoder
+from retrieval.text import normalise
+
+
+@dataclass(frozen=True)
+class Understood:
+    """What is known of one utterance before the dialogue sees it. `vector` has shape (dimension,)."""
+
+    text: str
+    vector: NDArray[np.float32]
+    faq: SearchResult
+    sentiment: Sentiment
+    risk_terms: tuple[str, ...]
+
+    def as_metadata(self, recent_scores: Sequence[float]) -> dict[str, Any]:
+        """As the assistant reads it; see `bot/assistant/README.md`."""
+        return {
+            "vector": base64.b64encode(self.vector.astype(np.float16).tobytes()).decode(),
+            "faq": self.faq_json(),
+            "sentiment": {
+                "score": round(self.sentiment.score, 4),
+                "degree": self.sentiment.degree,
+                "recent": [round(score, 4) for score in recent_scores],
+            },
+            "risk_terms": list(self.risk_terms),
+        }
+
+    def faq_json(self) -> dict[str, Any]:
+        candidates = [
+            {"entry_id": c.entry_id, "question": c.question, "probability": round(c.probability, 4)}
+            for c in self.faq.candidates
+        ]
+        return {"outcome": self.faq.outcome, "candidates": candidates}
+
+    def as_json(self) -> dict[str, Any]:
+        """As the event log keeps it."""
+        sentiment = asdict(self.sentiment)
+        return {"text": self.text, "faq": self.faq_json(), "sentiment": sentiment, "risk_terms": list(self.risk_terms)}
+
+
+class Understanding:
+    """Holds the models. `understand` is CPU work of a few milliseconds: call it in a thread."""
+
+    def __init__(
+        self, encoder: Encoder, search: KnowledgeSearch, sentiment: SentimentModel, risk_terms: Sequence[str]
+    ) -> None:
+        self.encoder = encoder
+        self.search = search
+        self._sentiment = sentiment
+        self._risk_terms = tuple(normalise(term) for term in risk_terms)
+
+    def understand(self, text: str) -> Understood:
+        text = normalise(text)
+        vector = self.encoder.encode([text])[0]
+        return Understood(
+            text=text,
+            vector=vector,
+            faq=self.search.search(text, vector),
+            sentiment=self._sentiment.score(text, vector),
+            risk_terms=tuple(term for term in self._risk_terms if term in text),
+        )
+
+
+def load_risk_terms(path: Path) -> list[str]:
+    """The safety and legal words of `nlu_data/risk_terms.yml`. Raises SettingsError for a file of another form."""
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if not isinstance(content, Mapping) or not all(isinstance(terms, list) for terms in content.values()):
+        raise SettingsError(f"{path}: expected lists of words under names such as `safety:` and `legal:`")
+    return [str(term) for terms in content.values() for term in terms]

@@ -1,0 +1,193 @@
+/** The customer's conversation: session, transcript, stream and what is on its way, as one reactive thing. */
+
+import { computed, onScopeDispose, ref, shallowRef } from 'vue'
+import { words } from '../../../../core/pages/api'
+import { type Author, type Button, type Draft, draft, type Entry, type Message, pending } from '../../../../core/pages/message'
+import { Outgoing } from '../../../../core/pages/outgoing'
+import { EventStream, type StreamEvent, type StreamState } from '../../../../core/pages/sse'
+import { addLocal, livingButtons, mark, merge, newestSeq } from '../../../../core/pages/thread'
+import { drop, hold, unsent } from './drafts'
+import { type Owner, Session, type SessionInfo } from './session'
+
+interface Page {
+  messages: Message[]
+  has_more: boolean
+}
+
+const PAGE = 50
+const TYPING_AT_MOST = 12_000 // a typing sign that no message follows goes away
+
+export function useChat() {
+  const info = shallowRef<SessionInfo | null>(null)
+  const owner = ref<Owner>({ kind: 'bot' })
+  const entries = shallowRef<Entry[]>([])
+  const connection = ref<StreamState>('connecting')
+  const ready = ref(false)
+  const fault = ref<string | null>(null)
+  const typing = ref<Author | null>(null)
+  const hasMore = ref(false)
+  const loadingOlder = ref(false)
+  let stream: EventStream | null = null
+  let typingTimer = 0
+  let restart = 0
+
+  const session = new Session((opened) => {
+    const moved = info.value !== null && info.value.conversation_id !== opened.conversation_id
+    info.value = opened
+    owner.value = opened.owner
+    if (moved && ready.value) void load()
+  })
+
+  const outgoing = new Outgoing({
+    post: async (one) => {
+      const body = { client_id: one.client_id, text: one.text, payload: one.payload }
+      return (await session.call<{ message: Message }>('/api/web/messages', { method: 'POST', body })).message
+    },
+    onSent: (one, message) => {
+      drop(conversation(), one.client_id)
+      entries.value = merge(entries.value, [{ ...message, client_id: one.client_id }])
+      if (owner.value.kind === 'bot' && newestSeq(entries.value) === message.seq) showTyping('bot')
+    },
+    onFailed: (one, why) => (entries.value = mark(entries.value, one.client_id, 'failed', why)),
+  })
+
+  const conversation = (): string => info.value?.conversation_id ?? ''
+
+  async function start(memberToken?: string): Promise<void> {
+    window.clearTimeout(restart)
+    try {
+      await session.open(memberToken)
+      await load()
+      fault.value = null
+    } catch (error) {
+      fault.value = words(error)
+      restart = window.setTimeout(() => void start(memberToken), 4000)
+    }
+  }
+
+  /** The newest page of the conversation, what this tab had not sent yet, then live from there. */
+  async function load(): Promise<void> {
+    stream?.stop()
+    ready.value = false
+    const page = await session.call<Page>(`/api/web/messages?limit=${PAGE}`)
+    entries.value = merge([], page.messages)
+    hasMore.value = page.has_more
+    ready.value = true
+    const known = new Set(page.messages.map((message) => message.client_id))
+    for (const one of unsent(conversation())) {
+      if (known.has(one.client_id)) drop(conversation(), one.client_id)
+      else dispatch(one)
+    }
+    listen(newestSeq(page.messages))
+  }
+
+  function listen(after: number): void {
+    stream = new EventStream(
+      {
+        url: (lastId) => `/api/web/stream?after=${lastId}`,
+        headers: session.headers,
+        onEvent: receive,
+        onState: (state, again) => {
+          connection.value = state
+          // Owner changes have no id to resume from: ask again after a gap.
+          if (state === 'open' && again) session.open().catch(() => undefined)
+        },
+        onRefused: () => void start(),
+      },
+      String(after),
+    )
+    stream.start()
+  }
+
+  function receive(event: StreamEvent): void {
+    const data: unknown = JSON.parse(event.data)
+    if (event.event === 'message') {
+      const message = data as Message
+      entries.value = merge(entries.value, [message])
+      if (message.author !== 'customer') typing.value = null
+    } else if (event.event === 'owner') {
+      owner.value = data as Owner
+      typing.value = null
+    } else if (event.event === 'typing') showTyping((data as { author: Author }).author)
+  }
+
+  function showTyping(author: Author): void {
+    if (author === 'customer') return
+    window.clearTimeout(typingTimer)
+    typing.value = author
+    typingTimer = window.setTimeout(() => (typing.value = null), TYPING_AT_MOST)
+  }
+
+  function dispatch(one: Draft): void {
+    entries.value = addLocal(entries.value, pending(one, 'customer', null, 'web'))
+    outgoing.send(one)
+  }
+
+  function send(text: string, payload?: string): void {
+    const one = draft(text, payload)
+    hold(conversation(), one)
+    dispatch(one)
+  }
+
+  function retry(entry: Entry): void {
+    const one = unsent(conversation()).find((held) => held.client_id === entry.client_id)
+    if (one) dispatch(one)
+  }
+
+  async function older(): Promise<void> {
+    const first = entries.value[0]
+    if (!first || !hasMore.value || loadingOlder.value) return
+    loadingOlder.value = true
+    try {
+      const page = await session.call<Page>(`/api/web/messages?before=${first.seq}&limit=${PAGE}`)
+      entries.value = merge(entries.value, page.messages)
+      hasMore.value = page.has_more
+    } catch (error) {
+      fault.value = words(error)
+    } finally {
+      loadingOlder.value = false
+    }
+  }
+
+  /** Another person at the same browser: nothing of the one before stays on the page. */
+  async function change(memberToken: string | null): Promise<void> {
+    stream?.stop()
+    if (memberToken === null) session.forget()
+    entries.value = []
+    typing.value = null
+    await start(memberToken ?? undefined)
+  }
+
+  function wake(): void {
+    if (document.visibilityState === 'visible') stream?.wake()
+  }
+  window.addEventListener('online', wake)
+  document.addEventListener('visibilitychange', wake)
+  onScopeDispose(() => {
+    stream?.stop()
+    window.removeEventListener('online', wake)
+    document.removeEventListener('visibilitychange', wake)
+  })
+
+  return {
+    info,
+    owner,
+    entries,
+    connection,
+    ready,
+    fault,
+    typing,
+    hasMore,
+    loadingOlder,
+    living: computed(() => (owner.value.kind === 'agent' ? null : livingButtons(entries.value))),
+    start,
+    send,
+    press: (button: Button) => send(button.title, button.payload),
+    retry,
+    older,
+    change,
+    wake: () => stream?.wake(),
+  }
+}
+
+export type Chat = ReturnType<typeof useChat>

@@ -1,0 +1,23 @@
+/** Unsent messages of this tab, kept over a reload. */
+
+import type { Draft } from '../../../../core/pages/message'
+import { keep, recall } from '../../../../core/pages/store'
+
+const keyOf = (conversation: string): string => `kefu.unsent.${conversation}`
+
+export function unsent(conversation: string): Draft[] {
+  const text = recall(keyOf(conversation), 'sessionStorage')
+  return text ? (JSON.parse(text) as Draft[]) : []
+}
+
+export function hold(conversation: string, draft: Draft): void {
+  write(conversation, [...unsent(conversation).filter((one) => one.client_id !== draft.client_id), draft])
+}
+
+export function drop(conversation: string, clientId: string): void {
+  write(conversation, unsent(conversation).filter((one) => one.client_id !== clientId))
+}
+
+function write(conversation: string, drafts: Draft[]): void {
+  keep(keyOf(conversation), drafts.length ? JSON.stringify(drafts) : null, 'sessionStorage')
+}

@@ -1,0 +1,156 @@
+"""What the chat page and the widget speak: a session, messages, and a stream that can be resumed (SSE)."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Header, Query
+from pydantic import BaseModel, Field
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from connectors.delivered import Delivered
+from connectors.intake import MAX_TEXT, Intake
+from connectors.web.tokens import Tokens, Visitor
+from core.bus import Bus
+from core.conversation import transcript
+from core.conversation.message import Inbound
+from core.errors import Unauthorized
+from core.storage.database import Database
+
+CHANNEL = "web"
+PAGE_SIZE = 50
+LOOK_AGAIN_SECONDS = 30.0
+
+Authorization = Annotated[str, Header(description="Bearer <token of the session>")]
+
+OwnerState = Callable[[str], Awaitable[dict[str, Any]]]
+MemberCard = Callable[[str], Awaitable[dict[str, Any] | None]]
+
+
+class SessionRequest(BaseModel):
+    """`token`: a visitor's own from an earlier session; `member_token`: signed by the shop after its login."""
+
+    token: str | None = None
+    member_token: str | None = None
+
+
+class PageMessage(BaseModel):
+    """`client_id` is made by the page; the same one again is the same message."""
+
+    client_id: str = Field(min_length=1, max_length=64)
+    text: str = Field(max_length=MAX_TEXT)
+    payload: str | None = Field(None, max_length=2000)
+
+
+def router(
+    database: Database,
+    bus: Bus,
+    intake: Intake,
+    tokens: Tokens,
+    delivered: Delivered,
+    *,
+    owner_state: OwnerState,
+    member_card: MemberCard,
+    brand: dict[str, str],
+) -> APIRouter:
+    api = APIRouter(prefix="/api/web", tags=["Web chat"])
+
+    async def conversation_of(visitor: Visitor) -> str:
+        return await intake.open(CHANNEL, visitor.sender, visitor.member_id)
+
+    def visitor_of(authorization: str) -> Visitor:
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer":
+            raise Unauthorized("请先打开会话")
+        return tokens.visitor(token)
+
+    @api.post("/session")
+    async def open_session(request: SessionRequest) -> dict[str, Any]:
+        """Open a conversation, or go on with one. A member goes on with the member's own."""
+        visitor = _who(request, tokens)
+        conversation_id = await conversation_of(visitor)
+        return {
+            "token": tokens.visitor_token(visitor),
+            "conversation_id": conversation_id,
+            "member": await member_card(visitor.member_id) if visitor.member_id else None,
+            "brand": brand,
+            "owner": await owner_state(conversation_id),
+        }
+
+    @api.get("/messages")
+    async def read_messages(
+        authorization: Authorization,
+        before: Annotated[int, Query(ge=1)] = 2**31 - 1,
+        limit: Annotated[int, Query(ge=1, le=200)] = PAGE_SIZE,
+    ) -> dict[str, Any]:
+        conversation_id = await conversation_of(visitor_of(authorization))
+        async with database.connect() as conn:
+            page = await transcript.read(conn, conversation_id, before=before, limit=limit + 1)
+        shown = page[-limit:]
+        delivered.mark(message.id for message in shown if message.direction == "out")
+        return {"messages": [message.as_json() for message in shown], "has_more": len(page) > limit}
+
+    @api.post("/messages", status_code=202)
+    async def post_message(body: PageMessage, authorization: Authorization) -> dict[str, Any]:
+        visitor = visitor_of(authorization)
+        vendor_id = f"{visitor.sender}:{body.client_id}"
+        inbound = Inbound(CHANNEL, vendor_id, visitor.sender, body.text, body.payload, visitor.member_id)
+        return {"message": (await intake.accept(inbound)).as_json()}
+
+    @api.get("/stream", response_class=EventSourceResponse)
+    async def stream(
+        authorization: Authorization,
+        after: Annotated[int, Query(ge=0)] = 0,
+        last_event_id: Annotated[int | None, Header(ge=0)] = None,
+    ) -> EventSourceResponse:
+        """Server-sent events `message` (its id is the message's seq), `typing` and `owner`."""
+        conversation_id = await conversation_of(visitor_of(authorization))
+        return EventSourceResponse(_events(conversation_id, last_event_id or after))
+
+    async def _events(conversation_id: str, cursor: int) -> AsyncIterator[ServerSentEvent]:
+        async with bus.subscribe(f"conversation.{conversation_id}") as events:
+            pending: dict[str, Any] = {"kind": "look"}
+            while True:
+                match pending.get("kind"):
+                    case "typing":
+                        yield _sse("typing", {"author": pending["author"]})
+                    case "owner":
+                        yield _sse("owner", await owner_state(conversation_id))
+                    case _:
+                        async for message in _newer(conversation_id, cursor, pending.get("messages")):
+                            cursor = message["seq"]
+                            yield _sse("message", message, id=cursor)
+                try:
+                    async with asyncio.timeout(LOOK_AGAIN_SECONDS):
+                        _topic, pending = await anext(events)
+                except TimeoutError:
+                    pending = {"kind": "look"}  # an event may have been lost with the bus
+
+    async def _newer(
+        conversation_id: str, cursor: int, told: list[dict[str, Any]] | None
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Messages after the cursor: those the event carries if they follow on it, else from the database."""
+        if told is None or (told and told[0]["seq"] > cursor + 1):
+            async with database.connect() as conn:
+                told = [m.as_json() for m in await transcript.read(conn, conversation_id, after=cursor)]
+        delivered.mark(m["id"] for m in told if m["author"] != "customer")
+        for message in told:
+            if message["seq"] > cursor:
+                yield message
+
+    return api
+
+
+def _who(request: SessionRequest, tokens: Tokens) -> Visitor:
+    if request.member_token:
+        member_id = tokens.member_id(request.member_token)
+        return Visitor(f"member:{member_id}", member_id)
+    if request.token:
+        return tokens.visitor(request.token)
+    return Visitor(f"visitor:{uuid.uuid4().hex}", None)
+
+
+def _sse(event: str, data: dict[str, Any], id: int | None = None) -> ServerSentEvent:
+    return ServerSentEvent(orjson.dumps(data).decode(), event=event, id=None if id is None else str(id))

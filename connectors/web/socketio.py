@@ -1,0 +1,132 @@
+"""The socket.io channel as Rasa serves it (EIO=4), so that public Rasa web widgets work unmodified.
+
+What is emitted is exactly what those widgets read: an extra key makes some of them drop the message.
+"""
+
+import asyncio
+import contextlib
+import uuid
+from typing import Any
+
+import socketio
+import structlog
+
+from connectors.delivered import Delivered
+from connectors.intake import Intake
+from connectors.web.tokens import Tokens
+from core.bus import Bus
+from core.conversation import outbox
+from core.conversation.message import Inbound, Message
+from core.errors import KefuError
+from core.storage.database import Database
+
+CHANNEL = "socketio"
+MAX_SESSION_ID = 64
+
+logger = structlog.get_logger()
+
+
+class SocketChannel:
+    """One listener a connected session; whatever waits for it is sent as soon as it names itself."""
+
+    def __init__(
+        self,
+        database: Database,
+        bus: Bus,
+        intake: Intake,
+        tokens: Tokens,
+        delivered: Delivered,
+        cors_origins: list[str] | None,
+    ) -> None:
+        self._database = database
+        self._bus = bus
+        self._intake = intake
+        self._tokens = tokens
+        self._delivered = delivered
+        self._listeners: dict[str, tuple[str, asyncio.Task[None]]] = {}
+        self.server = socketio.AsyncServer(async_mode="asgi", cors_allowed_origins=cors_origins or [])
+        self.server.on("session_request", self._on_session_request)
+        self.server.on("user_uttered", self._on_user_uttered)
+        self.server.on("disconnect", self._on_disconnect)
+
+    async def _on_session_request(self, sid: str, data: dict[str, Any] | None = None) -> None:
+        session_id = _session_id(data) or uuid.uuid4().hex
+        await self.server.emit("session_confirm", session_id, to=sid)
+        await self._listen(sid, await self._conversation(_sender(session_id, None), None))
+
+    async def _on_user_uttered(self, sid: str, data: dict[str, Any]) -> None:
+        session_id = _session_id(data) or sid
+        try:
+            member_id = self._member(data)
+            sender = _sender(session_id, member_id)
+            await self._listen(sid, await self._conversation(sender, member_id))
+            text = str(data.get("message") or "")
+            await self._intake.accept(Inbound(CHANNEL, uuid.uuid4().hex, sender, text, member_id=member_id))
+        except KefuError as error:
+            await self.server.emit("bot_uttered", {"text": error.message}, to=sid)
+
+    async def _on_disconnect(self, sid: str, _reason: str | None = None) -> None:
+        if sid in self._listeners:
+            _conversation, task = self._listeners.pop(sid)
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    def _member(self, data: dict[str, Any]) -> str | None:
+        custom = data.get("customData") or {}
+        token = custom.get("member_token") if isinstance(custom, dict) else None
+        return self._tokens.member_id(str(token)) if token else None
+
+    async def _conversation(self, sender: str, member_id: str | None) -> str:
+        return await self._intake.open(CHANNEL, sender, member_id)
+
+    async def _listen(self, sid: str, conversation_id: str) -> None:
+        if sid in self._listeners:
+            if self._listeners[sid][0] == conversation_id:
+                return
+            await self._on_disconnect(sid)
+        ready = asyncio.Event()
+        task = asyncio.create_task(self._forward(sid, conversation_id, ready))
+        self._listeners[sid] = (conversation_id, task)
+        await ready.wait()
+
+    async def _forward(self, sid: str, conversation_id: str, ready: asyncio.Event) -> None:
+        async with self._bus.subscribe(f"conversation.{conversation_id}") as events:
+            ready.set()
+            await self._send_waiting(sid, conversation_id)
+            async for _topic, data in events:
+                if data.get("kind") == "messages":
+                    await self._send_waiting(sid, conversation_id)
+
+    async def _send_waiting(self, sid: str, conversation_id: str) -> None:
+        async with self._database.connect() as conn:
+            waiting = await outbox.waiting(conn, conversation_id)
+        for message in waiting:
+            for item in as_widget(message):
+                await self.server.emit("bot_uttered", item, to=sid)
+        self._delivered.mark(message.id for message in waiting)
+        if waiting:
+            await self._delivered.flush()  # the next event reads the queue again
+
+
+def as_widget(message: Message) -> list[dict[str, Any]]:
+    """One of our messages in the shapes public widgets know."""
+    items: list[dict[str, Any]] = []
+    if message.text is not None:
+        items.append({"text": message.text})
+        if message.buttons:
+            items[0]["quick_replies"] = [
+                {"content_type": "text", "title": b.title, "payload": b.payload} for b in message.buttons
+            ]
+    if message.image:
+        items.append({"attachment": {"type": "image", "payload": {"src": message.image}}})
+    return items
+
+
+def _session_id(data: dict[str, Any] | None) -> str | None:
+    value = data.get("session_id") if isinstance(data, dict) else None
+    return str(value)[:MAX_SESSION_ID] if value else None
+
+
+def _sender(session_id: str, member_id: str | None) -> str:
+    return f"member:{member_id}:{session_id}" if member_id else f"visitor:{session_id}"

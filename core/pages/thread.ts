@@ -1,0 +1,61 @@
+/** The transcript as a pure list: known messages by their seq, then our own that are still on their way. */
+
+import type { Entry, Message } from './message'
+
+/** Adds messages; a repeated id changes nothing, a message of ours replaces its pending copy. */
+export function merge(entries: readonly Entry[], incoming: readonly Message[]): Entry[] {
+  const known = new Map<string, Entry>()
+  const local: Entry[] = []
+  for (const entry of entries) {
+    if (entry.state === 'sent') known.set(entry.id, entry)
+    else local.push(entry)
+  }
+  const arrived = new Set<string>()
+  for (const message of incoming) {
+    // The stream may give a message without its client_id after the answer to POST gave it with.
+    const client_id = message.client_id ?? known.get(message.id)?.client_id
+    if (client_id) arrived.add(client_id)
+    known.set(message.id, { ...message, client_id, state: 'sent' })
+  }
+  const sent = [...known.values()].sort((a, b) => a.seq - b.seq)
+  return [...sent, ...local.filter((entry) => !arrived.has(entry.client_id ?? ''))]
+}
+
+export function addLocal(entries: readonly Entry[], entry: Entry): Entry[] {
+  return [...entries.filter((other) => other.client_id !== entry.client_id), entry]
+}
+
+export function mark(entries: readonly Entry[], clientId: string, state: Entry['state'], fault?: string): Entry[] {
+  return entries.map((entry) =>
+    entry.client_id === clientId && entry.state !== 'sent' ? { ...entry, state, fault } : entry,
+  )
+}
+
+/** Stable from pending to sent, so that a bubble does not jump when its message is accepted. */
+export const keyOf = (entry: Entry): string => entry.client_id ?? entry.id
+
+export const newestSeq = (entries: readonly Message[]): number =>
+  entries.reduce((max, entry) => (entry.id.startsWith('local:') ? max : Math.max(max, entry.seq)), 0)
+
+/**
+ * The one message whose buttons may be pressed: the bot's latest with buttons, as long as the customer has said
+ * nothing since. A message that failed to go out was not said.
+ */
+export function livingButtons(entries: readonly Entry[]): string | null {
+  for (let i = entries.length - 1; i >= 0; i--) {
+    const entry = entries[i]!
+    if (entry.author === 'customer' && entry.state !== 'failed') return null
+    if (entry.author === 'agent') return null
+    if (entry.author === 'bot' && entry.buttons.length > 0) return entry.id
+  }
+  return null
+}
+
+/** Which button of a message was pressed: its title is what the customer said next. */
+export function pressedTitle(entries: readonly Entry[], index: number): string | null {
+  const next = entries.slice(index + 1).find((entry) => entry.author === 'customer')
+  return entries[index]?.buttons.find((button) => button.title === next?.text)?.title ?? null
+}
+
+export const unreadSince = (entries: readonly Entry[], seq: number): number =>
+  entries.filter((entry) => entry.state === 'sent' && entry.author !== 'customer' && entry.seq > seq).length
