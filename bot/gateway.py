@@ -8,6 +8,7 @@ they did the first time, so the customer sees one answer.
 
 import asyncio
 from collections import OrderedDict, deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,7 @@ from core.conversation import inbox, lease, log, outbox
 from core.conversation.message import Message, Reply, new_id
 from core.errors import StaleFence, Unavailable
 from core.storage.database import Database
+from handoff import queue
 
 CLAIM_SECONDS = 10.0
 RENEW_SECONDS = 3.0
@@ -39,8 +41,9 @@ logger = structlog.get_logger()
 class Prepared:
     """A bot turn that is ready to be committed."""
 
-    understood: Understood | None
     turn: Turn
+    event: dict[str, Any]
+    mood: float | None
     request: Request | None
 
 
@@ -137,8 +140,11 @@ class Gateway:
             understood = await asyncio.to_thread(self._understanding.understand, row.body["text"])
             metadata |= understood.as_metadata(await self._recent_moods(row.conversation_id))
         turn = await self._answer(row, payload or (understood.text if understood else ""), metadata)
-        request = await self._handover.prepare(row, turn, understood) if turn.handoff else None
-        return Prepared(understood, turn, request)
+        event = _event(turn, understood)
+        request = None
+        if turn.handoff:
+            request = await self._handover.prepare(row, turn.handoff["decision"], turn.handoff["reason"], event)
+        return Prepared(turn, event, understood.sentiment.score if understood else None, request)
 
     async def _answer(self, row: Row[Any], text: str, metadata: dict[str, Any]) -> Turn:
         failures = row.attempts
@@ -161,6 +167,7 @@ class Gateway:
     ) -> tuple[lease.Lease, Row[Any] | None]:
         """Store the outcome of a bot turn, and look for the next message."""
         sent: list[Message] = []
+        change = None
         async with self._database.begin() as conn:
             if await inbox.do_finish(conn, row.id):
                 try:
@@ -168,25 +175,26 @@ class Gateway:
                         conn, row.conversation_id, prepared.turn.replies, fence=held.fence, reply_to=row.id
                     )
                     if prepared.request:
-                        sent += await self._handover.do_request(conn, prepared.request)
+                        change = await self._handover.do_request(conn, prepared.request)
                 except StaleFence as error:
                     logger.info("late reply refused", conversation_id=row.conversation_id, reason=error.message)
                     await log.do_append(conn, row.conversation_id, "reply_refused", {"fence": held.fence}, row.id)
-                await log.do_append(conn, row.conversation_id, "turn", _event(prepared), row.id)
+                await log.do_append(conn, row.conversation_id, "turn", prepared.event, row.id)
             following = await self._following(conn, row.conversation_id)
-        if prepared.understood:
-            self._remember_mood(row.conversation_id, prepared.understood.sentiment.score)
-        await self._tell(row, sent, desk=prepared.request is not None)
+        if prepared.mood is not None:
+            self._remember_mood(row.conversation_id, prepared.mood)
+        await self._tell(row, sent, change)
         return following
 
     async def _pass_on(self, row: Row[Any], held: lease.Lease) -> tuple[lease.Lease, Row[Any] | None]:
         """People hold the conversation: the bot is silent, the message is theirs."""
+        change = None
         async with self._database.begin() as conn:
-            sent = []
             if await inbox.do_finish(conn, row.id):
-                sent = await self._handover.do_pass_on(conn, row, held)
+                change = await self._handover.do_pass_on(conn, row, held)
             following = await self._following(conn, row.conversation_id)
-        await self._tell(row, sent, desk=True)
+        await self._tell(row, [], change)
+        await self._bus.publish("desk", {"conversation_id": row.conversation_id})
         return following
 
     async def _following(self, conn: AsyncConnection, conversation_id: str) -> tuple[lease.Lease, Row[Any] | None]:
@@ -195,11 +203,11 @@ class Gateway:
             await lease.do_release(conn, conversation_id, self._worker)
         return await lease.read(conn, conversation_id), row
 
-    async def _tell(self, row: Row[Any], sent: list[Message], *, desk: bool) -> None:
+    async def _tell(self, row: Row[Any], sent: list[Message], change: queue.Change | None) -> None:
+        if change:
+            await queue.announce(self._bus, change)
         said = {"kind": "messages", "reply_to": row.id, "messages": [message.as_json() for message in sent]}
         await self._bus.publish(f"conversation.{row.conversation_id}", said)
-        if desk:
-            await self._bus.publish("desk", {"conversation_id": row.conversation_id})
 
     async def _recent_moods(self, conversation_id: str) -> list[float]:
         """Sentiment scores of the last turns, oldest first; from the log when this process does not know them."""
@@ -218,17 +226,16 @@ class Gateway:
             self._moods[conversation_id].append(score)
 
 
-def _pauses() -> Any:
+def _pauses() -> Iterator[float]:
     yield from RETRY_SECONDS
     while True:
         yield RETRY_SECONDS[-1]
 
 
-def _event(prepared: Prepared) -> dict[str, Any]:
-    turn = prepared.turn
+def _event(turn: Turn, understood: Understood | None) -> dict[str, Any]:
     data: dict[str, Any] = {"understanding": turn.understanding, "actions": list(turn.actions)}
-    if prepared.understood:
-        data |= prepared.understood.as_json()
+    if understood:
+        data |= understood.as_json()
     if turn.handoff:
-        data["decision"] = turn.handoff.get("decision")
+        data["decision"] = turn.handoff["decision"]
     return data
