@@ -8,18 +8,20 @@ Every method may raise
 Calls with an effect may also raise
     NotAllowed     the shop refuses; `.code` says why (see `Refusal`)
     InvalidInput   the argument can never be right (empty address, zero points)
-    Conflict       the idempotency key was used for a different request
+    KeyReused      the idempotency key was used for a different request
 and are safe to repeat with the same idempotency key: the first result is given again, nothing happens twice.
 
-Money is `Decimal` yuan with two places. Datetimes are aware (UTC).
+Money is `Decimal` yuan with two places. Datetimes are aware; show them in the customer's zone.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
+
+from pydantic import AwareDatetime
 
 from core.errors import Conflict
 
@@ -47,6 +49,12 @@ class NotAllowed(Conflict):
         super().__init__(message or f"the shop refuses: {code}")
         self.code = str(code)
         self.details: Mapping[str, str] = dict(details or {})
+
+
+class KeyReused(Conflict):
+    """An idempotency key came again with a different request: the caller makes its keys wrongly."""
+
+    code = "idempotency_key_reused"
 
 
 class OrderStatus(StrEnum):
@@ -131,11 +139,11 @@ class Order:
     status: OrderStatus
     items: tuple[OrderItem, ...]
     amount: Decimal
-    created_at: datetime
+    created_at: AwareDatetime
     ship_to: MaskedAddress
-    paid_at: datetime | None = None
-    shipped_at: datetime | None = None
-    delivered_at: datetime | None = None
+    paid_at: AwareDatetime | None = None
+    shipped_at: AwareDatetime | None = None
+    delivered_at: AwareDatetime | None = None
     carrier: str | None = None
     tracking_number: str | None = None
     invoice_title: str | None = None
@@ -154,8 +162,8 @@ class Order:
 @dataclass(frozen=True)
 class UrgeReceipt:
     order_number: str
-    urged_at: datetime
-    ship_by: datetime | None = None  # promised by the warehouse
+    urged_at: AwareDatetime
+    ship_by: AwareDatetime | None = None  # promised by the warehouse
 
 
 @dataclass(frozen=True)
@@ -163,12 +171,12 @@ class InvoiceReceipt:
     order_number: str
     title: str
     amount: Decimal
-    requested_at: datetime
+    requested_at: AwareDatetime
 
 
 @dataclass(frozen=True)
 class TrackPoint:
-    at: datetime
+    at: AwareDatetime
     city: str
     text: str
 
@@ -192,7 +200,7 @@ class ReturnEligibility:
     order_number: str
     eligible: bool
     refusal: str | None = None  # a `Refusal` value when not eligible
-    deadline: datetime | None = None  # last moment for a request, once delivered
+    deadline: AwareDatetime | None = None  # last moment for a request, once delivered
     amount: Decimal = Decimal("0.00")  # what would be refunded
 
 
@@ -201,7 +209,7 @@ class Refund:
     amount: Decimal
     method: str  # 微信支付
     expected_on: date | None = None
-    refunded_at: datetime | None = None
+    refunded_at: AwareDatetime | None = None
 
 
 @dataclass(frozen=True)
@@ -211,8 +219,8 @@ class ReturnRequest:
     kind: ReturnKind
     status: ReturnStatus
     reason: str
-    created_at: datetime
-    updated_at: datetime
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
     refund: Refund
 
 
@@ -223,7 +231,7 @@ class Member:
     level: str  # as customers know it: 金卡
     vip: bool
     growth: int
-    joined_at: datetime
+    joined_at: AwareDatetime
     next_level: str | None = None
     growth_to_next: int | None = None
     phone: str | None = None  # masked
@@ -233,7 +241,7 @@ class Member:
 class PointsEntry:
     amount: int  # negative: spent or expired
     reason: str
-    at: datetime
+    at: AwareDatetime
     expires_on: date | None = None
 
 
@@ -308,6 +316,24 @@ class Members(Protocol):
     async def coupons(self, member_id: str) -> tuple[Coupon, ...]:
         """Usable ones first, soonest to expire first; then used and expired ones."""
         ...
+
+
+class Shop(Protocol):
+    """One shop's systems, opened together and closed together."""
+
+    @property
+    def orders(self) -> Orders: ...
+
+    @property
+    def logistics(self) -> Logistics: ...
+
+    @property
+    def returns(self) -> Returns: ...
+
+    @property
+    def members(self) -> Members: ...
+
+    async def close(self) -> None: ...
 
 
 _ORDER_LABELS = {

@@ -1,0 +1,58 @@
+"""Finding a member's own orders. The owner is part of every question, so that somebody else's order costs and says the
+same as a missing one."""
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from actions.backends.demo_shop.rows import order_files
+from actions.backends.demo_shop.rules import OrderFile
+from actions.backends.demo_shop.tables import members, order_items, orders
+from core.errors import NotFound
+
+# Built once: making a statement costs more than running it.
+THIS_ORDER = (orders.c.number == bindparam("number")) & (orders.c.member_id == bindparam("member_id"))
+_ITEMS = [c for c in order_items.c if c.name != "order_number"]
+_ONE = select(orders, *_ITEMS).join(order_items).where(THIS_ORDER).order_by(order_items.c.line)
+_ONE_LOCKED = _ONE.with_for_update(of=orders)  # SQLite has locked the whole database already
+_LATEST = (
+    select(orders)
+    .where(orders.c.member_id == bindparam("member_id"))
+    .order_by(orders.c.created_at.desc())
+    .limit(bindparam("limit"))
+    .subquery()
+)
+_RECENT = (
+    select(_LATEST, *_ITEMS)
+    .join(order_items, order_items.c.order_number == _LATEST.c.number)
+    .order_by(_LATEST.c.created_at.desc(), _LATEST.c.number, order_items.c.line)
+)
+_MEMBER = select(members.c.id).where(members.c.id == bindparam("member_id"))
+
+
+def no_such_order() -> NotFound:
+    return NotFound("no such order of this member")
+
+
+def no_such_member() -> NotFound:
+    return NotFound("no such member")
+
+
+async def read_file(conn: AsyncConnection, member_id: str, number: str, *, lock: bool = False) -> OrderFile:
+    query = _ONE_LOCKED if lock else _ONE
+    rows = (await conn.execute(query, {"member_id": member_id, "number": number})).all()
+    if not rows:
+        raise no_such_order()
+    return order_files(rows)[0]
+
+
+async def read_recent(conn: AsyncConnection, member_id: str, limit: int) -> list[OrderFile]:
+    rows = (await conn.execute(_RECENT, {"member_id": member_id, "limit": limit})).all()
+    if not rows:
+        await require_member(conn, member_id)
+    return order_files(rows)
+
+
+async def require_member(conn: AsyncConnection, member_id: str) -> None:
+    """For answers that may be empty: a member without any is not a missing member."""
+    if (await conn.execute(_MEMBER, {"member_id": member_id})).first() is None:
+        raise no_such_member()

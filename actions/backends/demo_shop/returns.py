@@ -1,0 +1,118 @@
+"""Returns and refunds in the demo shop."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from actions.backends.demo_shop import rules
+from actions.backends.demo_shop.lookup import read_file, require_member
+from actions.backends.demo_shop.rows import fen, return_request
+from actions.backends.demo_shop.store import Store
+from actions.backends.demo_shop.tables import orders, returns
+from actions.backends.protocols import (
+    OrderStatus,
+    Refund,
+    ReturnEligibility,
+    ReturnKind,
+    ReturnRequest,
+    ReturnStatus,
+)
+from core.errors import InvalidInput
+
+_LONGEST_REASON = 200
+_LATEST_RETURNS = 10
+_REFUND_DAYS = {ReturnKind.RETURN: 7, ReturnKind.REFUND_ONLY: 3}
+
+_NEWEST_FIRST = select(returns).order_by(returns.c.created_at.desc(), returns.c.number.desc()).limit(_LATEST_RETURNS)
+_OF_MEMBER = _NEWEST_FIRST.where(returns.c.member_id == bindparam("member_id"))
+_OF_ORDER = _OF_MEMBER.where(returns.c.order_number == bindparam("number"))
+
+
+class DemoReturns:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def eligibility(self, member_id: str, number: str) -> ReturnEligibility:
+        async with self._store.read() as conn:
+            file = await read_file(conn, member_id, number)
+        deadline = rules.return_deadline(file.order)
+        if refusal := rules.refuse_return(file, self._store.clock()):
+            return ReturnEligibility(number, False, refusal.code, deadline)
+        return ReturnEligibility(number, True, None, deadline, file.order.amount)
+
+    async def create(self, member_id: str, number: str, reason: str, idempotency_key: str) -> ReturnRequest:
+        reason = reason.strip()
+        if not 0 < len(reason) <= _LONGEST_REASON:
+            raise InvalidInput(f"reason has {len(reason)} characters; 1 to {_LONGEST_REASON} are right")
+        now = self._store.clock()
+
+        async def work(conn: AsyncConnection) -> ReturnRequest:
+            file = await read_file(conn, member_id, number, lock=True)
+            if refusal := rules.refuse_return(file, now):
+                raise refusal
+            return await open_return(conn, member_id, file, ReturnKind.RETURN, ReturnStatus.REQUESTED, reason, now)
+
+        return await self._store.once(ReturnRequest, member_id, idempotency_key, ("return", number, reason), work)
+
+    async def progress(self, member_id: str, number: str | None = None) -> tuple[ReturnRequest, ...]:
+        async with self._store.read() as conn:
+            query = _OF_MEMBER if number is None else _OF_ORDER
+            rows = (await conn.execute(query, {"member_id": member_id, "number": number})).all()
+            if not rows and number is None:
+                await require_member(conn, member_id)
+            elif not rows and number is not None:
+                await read_file(conn, member_id, number)
+        return tuple(return_request(row) for row in rows)
+
+
+async def open_return(
+    conn: AsyncConnection,
+    member_id: str,
+    file: rules.OrderFile,
+    kind: ReturnKind,
+    status: ReturnStatus,
+    reason: str,
+    now: datetime,
+) -> ReturnRequest:
+    """Store the request and put its order into refunding. The order is locked by the caller."""
+    order = file.order
+    earlier = (
+        await conn.execute(select(func.count()).select_from(returns).where(returns.c.order_number == order.number))
+    ).scalar_one()
+    expected = (now + timedelta(days=_REFUND_DAYS[kind])).astimezone(rules.SHANGHAI).date()
+    request = ReturnRequest(
+        number=return_number(order.number, earlier),
+        order_number=order.number,
+        kind=kind,
+        status=status,
+        reason=reason,
+        created_at=now,
+        updated_at=now,
+        refund=Refund(order.amount, file.payment, expected),
+    )
+    await conn.execute(insert(returns).values(return_row(member_id, request)))
+    await conn.execute(update(orders).where(orders.c.number == order.number).values(status=OrderStatus.REFUNDING))
+    return request
+
+
+def return_number(order_number: str, earlier: int) -> str:
+    """TH202611080123, and TH202611080123-2 for another try after a refusal."""
+    return "TH" + order_number.removeprefix("KF") + (f"-{earlier + 1}" if earlier else "")
+
+
+def return_row(member_id: str, request: ReturnRequest) -> dict[str, object]:
+    return {
+        "number": request.number,
+        "order_number": request.order_number,
+        "member_id": member_id,
+        "kind": request.kind,
+        "status": request.status,
+        "reason": request.reason,
+        "created_at": request.created_at,
+        "updated_at": request.updated_at,
+        "amount_fen": fen(request.refund.amount),
+        "method": request.refund.method,
+        "expected_on": request.refund.expected_on,
+        "refunded_at": request.refund.refunded_at,
+    }
