@@ -11,7 +11,7 @@ from core.errors import KefuError
 
 cli = typer.Typer(
     name="kefu",
-    help="Kefu 智能客服：一条命令启动，一条命令测试。\n\nA Chinese-first customer-service bot: one command runs it, one tests it.",
+    help="Kefu 智能客服：一条命令启动，一条命令测试。\n\nA Chinese-first customer-service bot.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -136,7 +136,9 @@ def doctor() -> None:
 def bench_turns(
     clients: Annotated[int, typer.Option(min=1, help="Customers at once.")] = 16,
     seconds: Annotated[float, typer.Option(min=1, help="Measured time, after a warm-up.")] = 30,
-    against: Annotated[Opponent, typer.Option(help="Also measure a stock Rasa project, in the same run.")] = Opponent.none,
+    against: Annotated[
+        Opponent, typer.Option(help="Also measure a stock Rasa project, in the same run.")
+    ] = Opponent.none,
     as_json: Json = False,
 ) -> None:
     """每秒对话轮数 · Turns a second over the whole durable way of a message."""

@@ -11,6 +11,7 @@ from core import processes
 from core.errors import KefuError
 
 POLL_SECONDS = 0.1
+WATCH_SECONDS = 0.25
 GRACE_SECONDS = 8.0
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
@@ -126,7 +127,7 @@ class Supervisor:
         while True:
             running = self._running[service.name]
             while running.process.poll() is None:
-                await asyncio.sleep(POLL_SECONDS)
+                await asyncio.sleep(WATCH_SECONDS)
             processes.kill_group(running.process)
             steady = time.monotonic() - running.since > STEADY_SECONDS
             crashes = 1 if steady else running.crashes + 1

@@ -4,6 +4,7 @@ On Linux the kernel kills a child when its parent dies. Elsewhere, and for what 
 recorded in a folder, and the next start reaps what it finds there.
 """
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -56,10 +57,8 @@ def stop(process: subprocess.Popen[bytes], grace_seconds: float) -> None:
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:
     """Kill what is left of the child's group (it leads one, see `start`), and wait for the child."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 

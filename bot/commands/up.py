@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import fcntl
-import json
 import os
 import signal
 import socket
@@ -68,30 +67,43 @@ def ensure_prepared(settings: Settings) -> None:
         return
     result = subprocess.run([sys.executable, "-m", "bot.cli", "prepare"], cwd=settings.home, check=False)
     if result.returncode != 0:
-        raise CannotStart("The set-up did not finish: see above. Run the same command again; it goes on where it stopped.")
+        raise CannotStart("The set-up did not finish: see above. Run the command again; it goes on where it stopped.")
 
 
 @contextlib.contextmanager
 def only_one(settings: Settings) -> Iterator[None]:
     """One `up` a var folder. The lock dies with its process, so nothing stale is ever in the way."""
     settings.var_dir.mkdir(parents=True, exist_ok=True)
-    with (settings.var_dir / "up.lock").open("a+", encoding="utf-8") as lock:
+    with _lock_file(settings).open("a+", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            lock.seek(0)
-            with contextlib.suppress(ValueError, KeyError):
-                other = json.loads(lock.read())
-                raise CannotStart(
-                    f"Kefu already runs from this folder: pid {other['pid']}, {other['url']}\n"
-                    f"Open that address, stop it (kill {other['pid']}), or run a second one with KEFU_VAR_DIR set to another"
-                    " folder and with other ports (--port, --assistant-port)."
-                ) from None
-            raise CannotStart("Kefu is just being started from this folder by another command.") from None
+            raise CannotStart(
+                f"Kefu already runs from this folder: {running(settings)}\n"
+                "Open that address, or stop it (Ctrl-C there, or kill its pid). To run a second one, give it a folder"
+                " and ports of its own: KEFU_VAR_DIR=… ./kefu up --port … --assistant-port …"
+            ) from None
         lock.truncate(0)
-        json.dump({"pid": os.getpid(), "url": settings.public_url}, lock)
+        lock.write(f"{settings.public_url} (pid {os.getpid()})")
         lock.flush()
         yield
+
+
+def running(settings: Settings) -> str | None:
+    """Address and pid of the Kefu that runs from this var folder, if one does."""
+    try:
+        with _lock_file(settings).open(encoding="utf-8") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return lock.read() or "just being started"
+    except FileNotFoundError:
+        pass
+    return None
+
+
+def _lock_file(settings: Settings) -> Path:
+    return settings.var_dir / "up.lock"
 
 
 def check_ports(settings: Settings) -> None:
@@ -105,7 +117,9 @@ def check_ports(settings: Settings) -> None:
             try:
                 probe.bind((host, port))
             except PermissionError:
-                raise CannotStart(f"Port {port} may not be used by this user; choose one above 1023: {option}") from None
+                raise CannotStart(
+                    f"Port {port} may not be used by this user; choose one above 1023: {option}"
+                ) from None
             except OSError as error:
                 raise CannotStart(
                     f"Port {port} on {host} cannot be used: {error.strerror or error}{_holder(port)}.\n"
@@ -121,10 +135,9 @@ def free_port() -> int:
 
 def _holder(port: int) -> str:
     with contextlib.suppress(psutil.Error):
-        for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port:
-                if connection.pid:
-                    return f" (by {psutil.Process(connection.pid).name()}, pid {connection.pid})"
+        for one in psutil.net_connections("tcp"):
+            if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port and one.pid:
+                return f" (by {psutil.Process(one.pid).name()}, pid {one.pid})"
     return ""
 
 

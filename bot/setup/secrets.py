@@ -9,6 +9,7 @@ from dotenv import dotenv_values
 from core.crypto import new_key
 from core.settings import HOME
 
+HEADER = "# Made by ./kefu up. Keep KEFU_DATA_KEY: what is stored opens with it only.\n"
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is read as something else
 
 
@@ -31,7 +32,7 @@ def make_secrets(var_dir: Path) -> list[str]:
     missing = [name for name in MAKERS if not given.get(name)]
     if missing:
         var_dir.mkdir(parents=True, exist_ok=True)
-        kept = path.read_text(encoding="utf-8") if path.exists() else "# Made by ./kefu up. Keep KEFU_DATA_KEY: stored data opens with it only.\n"
+        kept = path.read_text(encoding="utf-8") if path.exists() else HEADER
         fresh = path.with_suffix(".new")
         fresh.touch(mode=0o600)
         fresh.write_text(kept + "".join(f"{name}={MAKERS[name]()}\n" for name in missing), encoding="utf-8")

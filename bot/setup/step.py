@@ -34,16 +34,18 @@ class Stamps:
             and stamp.read_text(encoding="utf-8") == fingerprint(step)
         )
 
+    def forget(self, name: str) -> None:
+        (self.folder / name).unlink(missing_ok=True)
+
     def run(self, step: Step, report: Report) -> None:
         """The stamp goes first: a step that is interrupted runs again."""
-        stamp = self.folder / step.name
-        stamp.unlink(missing_ok=True)
+        self.forget(step.name)
         before = fingerprint(step)  # what changes while it runs makes it run again
         step.run(report)
         self.folder.mkdir(parents=True, exist_ok=True)
-        fresh = stamp.with_name(f".{stamp.name}")
+        fresh = self.folder / f".{step.name}"
         fresh.write_text(before, encoding="utf-8")
-        fresh.replace(stamp)
+        fresh.replace(self.folder / step.name)
 
 
 def fingerprint(step: Step) -> str:
@@ -62,9 +64,7 @@ def _files(paths: Iterable[Path]) -> Iterable[Path]:
         if path.is_file():
             yield path
         else:
-            yield from sorted(
-                file for file in path.rglob("*") if file.is_file() and not _SKIPPED & set(file.parts)
-            )
+            yield from sorted(file for file in path.rglob("*") if file.is_file() and not _SKIPPED & set(file.parts))
 
 
 _SKIPPED = {"__pycache__", "node_modules", "dist"}
