@@ -1,0 +1,72 @@
+"""What a customer says while waiting for a person: leave a ticket, stop waiting, or more about the matter."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.conversation.message import Message
+from core.storage.tables import messages
+from handoff import queue, record, tickets
+from handoff.labels import labels
+from handoff.notices import notice, notices
+
+LEAVE_TICKET = "/leave_ticket"
+STOP_WAITING = "/never_mind"
+QUIET = timedelta(seconds=60)
+"""After the system said something, further words are taken in without a word."""
+
+
+async def do_answer(conn: AsyncConnection, said: Message, agents_available: int) -> queue.Change | None:
+    """Take what a customer said while the conversation is queued, and tell them what became of it.
+
+    Leaving a ticket and no longer waiting give the conversation back to the bot. None: nothing to say now.
+    """
+    await queue.lock(conn, said.conversation_id)
+    handoff = await record.open_handoff(conn, said.conversation_id)
+    if handoff is None or handoff.status != record.WAITING:
+        return None
+    wish = said.payload or _typed(said.text or "")
+    if wish == LEAVE_TICKET:
+        return await _leave_ticket(conn, handoff, said)
+    if wish == STOP_WAITING:
+        return await queue.do_cancel(conn, said.conversation_id, reply_to=said.id)
+    if await _spoke_just_now(conn, said.conversation_id):
+        return None
+    text = await queue.waiting_notice(conn, said.conversation_id, agents_available, again=True)
+    told = await queue.do_tell(conn, said.conversation_id, text, reply_to=said.id)
+    return queue.Change(handoff, told)
+
+
+async def _leave_ticket(conn: AsyncConnection, handoff: record.Handoff, said: Message) -> queue.Change | None:
+    """Everything is in the summary and the transcript already; the customer need not say it again."""
+    lines = handoff.summary.get("lines", [])
+    ticket = await tickets.do_create(
+        conn,
+        said.conversation_id,
+        subject=f"{handoff.summary['customer']['name']}：{labels().reason(handoff.reason)}",
+        body="\n".join(f"{line['label']}：{line['text']}" for line in lines)[: tickets.LONGEST_BODY],
+        priority="high" if handoff.priority else "normal",
+        handoff_id=handoff.id,
+        key=said.id,
+    )
+    say = notice("ticket", number=ticket.number)
+    return await queue.do_cancel(conn, said.conversation_id, reply_to=said.id, say=say)
+
+
+def _typed(text: str) -> str | None:
+    """The payload of a button whose title was typed: not every channel has buttons."""
+    return next(
+        (button.payload for found in notices().values() for button in found.buttons if button.title == text.strip()),
+        None,
+    )
+
+
+async def _spoke_just_now(conn: AsyncConnection, conversation_id: str) -> bool:
+    last = select(messages.c.created_at).where(
+        messages.c.conversation_id == conversation_id, messages.c.author == "system"
+    )
+    told_at = (await conn.execute(last.order_by(messages.c.seq.desc()).limit(1))).scalar_one_or_none()
+    return told_at is not None and datetime.now(UTC) - told_at < QUIET
