@@ -1,0 +1,25 @@
+"""`./kefu serve ROOM`: this process becomes that part, for a service manager to keep."""
+
+import os
+
+from bot import services
+from bot.commands.up import CannotStart, ensure_prepared, prepared_secrets
+from bot.setup.steps import newest_model
+
+
+def serve(room: str, overrides: dict[str, str]) -> None:
+    """Raises CannotStart when that part is somebody else's. Does not return otherwise."""
+    os.environ.update(overrides)
+    settings = prepared_secrets()
+    if room == "stores":
+        if not services.runs_stores(settings):
+            raise CannotStart("KEFU_REDIS_URL names another server; there is no embedded one to run.")
+        service = services.stores(settings)
+    else:
+        ensure_prepared(settings)
+        service = (
+            services.app(settings, overrides) if room == "app" else services.assistant(settings, newest_model(settings))
+        )
+    os.chdir(settings.home)
+    command = [str(part) for part in service.command]
+    os.execve(command[0], command, dict(service.environment))

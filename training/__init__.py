@@ -1,0 +1,1 @@
+"""Lint, train, evaluate and measure what the bot learns."""
