@@ -23,7 +23,7 @@ from typing import Protocol
 
 from pydantic import AwareDatetime
 
-from core.errors import Conflict
+from core.errors import Conflict, InvalidInput, NotFound
 
 
 class Refusal(StrEnum):
@@ -55,6 +55,25 @@ class KeyReused(Conflict):
     """An idempotency key came again with a different request: the caller makes its keys wrongly."""
 
     code = "idempotency_key_reused"
+
+
+_LONGEST_KEY = 128
+
+
+def check_key(key: str) -> str:
+    """The idempotency key, if it can be one: 1 to 128 printable ASCII characters."""
+    if not 0 < len(key) <= _LONGEST_KEY or not key.isascii() or not key.isprintable():
+        raise InvalidInput(f"an idempotency key is 1 to {_LONGEST_KEY} printable ASCII characters, not {key!r}")
+    return key
+
+
+def no_such_order() -> NotFound:
+    """The same words whether the order is missing or somebody else's."""
+    return NotFound("no such order of this member")
+
+
+def no_such_member() -> NotFound:
+    return NotFound("no such member")
 
 
 class OrderStatus(StrEnum):

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from actions.backends.demo_shop.rows import order_files
 from actions.backends.demo_shop.rules import OrderFile
 from actions.backends.demo_shop.tables import members, order_items, orders
-from core.errors import NotFound
+from actions.backends.protocols import no_such_member, no_such_order
 
 # Built once: making a statement costs more than running it.
 THIS_ORDER = (orders.c.number == bindparam("number")) & (orders.c.member_id == bindparam("member_id"))
@@ -27,14 +27,6 @@ _RECENT = (
     .order_by(_LATEST.c.created_at.desc(), _LATEST.c.number, order_items.c.line)
 )
 _MEMBER = select(members.c.id).where(members.c.id == bindparam("member_id"))
-
-
-def no_such_order() -> NotFound:
-    return NotFound("no such order of this member")
-
-
-def no_such_member() -> NotFound:
-    return NotFound("no such member")
 
 
 async def read_file(conn: AsyncConnection, member_id: str, number: str, *, lock: bool = False) -> OrderFile:

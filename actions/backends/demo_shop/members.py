@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from actions.backends.demo_shop import rules
 from actions.backends.demo_shop.catalogue import level_at
-from actions.backends.demo_shop.lookup import no_such_member, require_member
+from actions.backends.demo_shop.lookup import require_member
 from actions.backends.demo_shop.rows import fen, masked_phone, yuan
 from actions.backends.demo_shop.store import Store
 from actions.backends.demo_shop.tables import coupons, members, points_entries
@@ -22,6 +22,7 @@ from actions.backends.protocols import (
     PointsBalance,
     Redemption,
     Refusal,
+    no_such_member,
 )
 from core.errors import InvalidInput
 

@@ -1,7 +1,5 @@
-"""Fills a database with the demo shop. `python -m actions.backends.demo_shop.seed URL` does it by hand."""
+"""Fills a database with the demo shop."""
 
-import asyncio
-import sys
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -52,7 +50,3 @@ async def seed(url: str, anchor: date | None = None) -> bool:
         return True
     finally:
         await engine.dispose()
-
-
-if __name__ == "__main__":
-    print("seeded" if asyncio.run(seed(sys.argv[1])) else "was seeded before")

@@ -18,11 +18,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from actions.backends.codec import decode, encode
 from actions.backends.demo_shop.tables import done
-from actions.backends.protocols import KeyReused
-from core.errors import InvalidInput, Unavailable
+from actions.backends.protocols import KeyReused, check_key
+from core.errors import SettingsError, Unavailable
+from core.storage.database import DRIVERS
 
 T = TypeVar("T")
-_LONGEST_KEY = 128
 
 
 def now_utc() -> datetime:
@@ -64,8 +64,7 @@ class Store:
         What is refused leaves no trace, so that the same key may try again. Raises KeyReused when the key came with
         a different request.
         """
-        if not 0 < len(key) <= _LONGEST_KEY:
-            raise InvalidInput(f"an idempotency key has 1 to {_LONGEST_KEY} characters, this one {len(key)}")
+        check_key(key)
         asked = orjson.dumps(request).decode()
         async with self.write() as conn:
             # Claiming first makes a second transaction with the same key wait for the end of this one.
@@ -89,7 +88,11 @@ class Store:
 
 def open_engine(url: str) -> AsyncEngine:
     parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
+    backend = parsed.get_backend_name()
+    if backend not in DRIVERS:
+        raise SettingsError(f"KEFU_DEMO_SHOP_URL names {backend!r}; use sqlite or postgresql")
+    parsed = parsed.set(drivername=DRIVERS[backend])
+    if backend != "sqlite":
         return create_async_engine(parsed, pool_pre_ping=True)
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)

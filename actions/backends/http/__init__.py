@@ -1,0 +1,1 @@
+"""A shop's own system, asked over the HTTP contract in `openapi.yaml`."""
