@@ -56,8 +56,7 @@ export interface StreamOptions {
   url: (lastId: string) => string
   headers?: () => Record<string, string>
   onEvent: (event: StreamEvent) => void
-  /** `again`: this is not the first time it opened, so something may have been missed that has no id. */
-  onState?: (state: StreamState, again: boolean) => void
+  onState?: (state: StreamState) => void
   /** The server refused for good (401, 403, 404): the stream has stopped. */
   onRefused?: (error: ApiError) => void
   /** No byte for so long means a dead connection; the server sends comments more often. Milliseconds. */
@@ -73,7 +72,6 @@ export const backoff = (attempt: number): number => Math.min(15_000, 500 * 2 ** 
 export class EventStream {
   lastId: string
   private attempt = 0
-  private opened = false
   private running = false
   private cut: AbortController | null = null
   private wakeUp: (() => void) | null = null
@@ -104,21 +102,21 @@ export class EventStream {
 
   private async run(): Promise<void> {
     while (this.running) {
-      this.options.onState?.('connecting', this.opened)
+      this.options.onState?.('connecting')
       try {
         await this.read()
       } catch (error) {
         if (error instanceof ApiError && !error.passing) {
           if (!this.running) return
           this.running = false
-          this.options.onState?.('lost', this.opened)
+          this.options.onState?.('lost')
           this.options.onRefused?.(error)
           return
         }
       }
       if (!this.running) return
       this.attempt += 1
-      this.options.onState?.('lost', this.opened)
+      this.options.onState?.('lost')
       await this.pause((this.options.backoff ?? backoff)(this.attempt))
     }
   }
@@ -138,8 +136,7 @@ export class EventStream {
         signal: cut.signal,
       })
       if (!response.ok || !response.body) throw await refusal(response)
-      this.options.onState?.('open', this.opened)
-      this.opened = true
+      this.options.onState?.('open')
       this.attempt = 0
       const parser = new EventParser()
       const decoder = new TextDecoder()

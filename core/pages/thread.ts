@@ -38,15 +38,22 @@ export const newestSeq = (entries: readonly Message[]): number =>
   entries.reduce((max, entry) => (entry.id.startsWith('local:') ? max : Math.max(max, entry.seq)), 0)
 
 /**
- * The one message whose buttons may be pressed: the bot's latest with buttons, as long as the customer has said
- * nothing since. A message that failed to go out was not said.
+ * The one message whose buttons may be pressed: the latest offer of the bot or the system, unless it was taken up
+ * or the talk went on after it. Words of the customer that nobody answered yet (in the queue) leave it open.
  */
 export function livingButtons(entries: readonly Entry[]): string | null {
+  const saidSince: (string | null)[] = []
+  let answered = false
   for (let i = entries.length - 1; i >= 0; i--) {
     const entry = entries[i]!
-    if (entry.author === 'customer' && entry.state !== 'failed') return null
-    if (entry.author === 'agent') return null
-    if (entry.author === 'bot' && entry.buttons.length > 0) return entry.id
+    if (entry.author === 'customer') {
+      if (answered) return null
+      if (entry.state !== 'failed') saidSince.push(entry.text)
+      continue
+    }
+    if (entry.buttons.length > 0) return entry.buttons.some(({ title }) => saidSince.includes(title)) ? null : entry.id
+    if (entry.author !== 'bot') return null
+    answered = true
   }
   return null
 }

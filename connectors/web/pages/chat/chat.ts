@@ -35,7 +35,7 @@ export function useChat() {
     const moved = info.value !== null && info.value.conversation_id !== opened.conversation_id
     info.value = opened
     owner.value = opened.owner
-    if (moved && ready.value) void load()
+    if (moved && ready.value) void start()
   })
 
   const outgoing = new Outgoing({
@@ -55,6 +55,7 @@ export function useChat() {
 
   async function start(memberToken?: string): Promise<void> {
     window.clearTimeout(restart)
+    ready.value = false
     try {
       await session.open(memberToken)
       await load()
@@ -68,7 +69,6 @@ export function useChat() {
   /** The newest page of the conversation, what this tab had not sent yet, then live from there. */
   async function load(): Promise<void> {
     stream?.stop()
-    ready.value = false
     const page = await session.call<Page>(`/api/web/messages?limit=${PAGE}`)
     entries.value = merge([], page.messages)
     hasMore.value = page.has_more
@@ -87,10 +87,10 @@ export function useChat() {
         url: (lastId) => `/api/web/stream?after=${lastId}`,
         headers: session.headers,
         onEvent: receive,
-        onState: (state, again) => {
+        onState: (state) => {
           connection.value = state
-          // Owner changes have no id to resume from: ask again after a gap.
-          if (state === 'open' && again) session.open().catch(() => undefined)
+          // Changes of the owner have no id to resume from: ask for what was missed before the stream was open.
+          if (state === 'open') session.open().catch(() => undefined)
         },
         onRefused: () => void start(),
       },

@@ -26,10 +26,11 @@ export class Session {
   /** `onOpened` runs after every (re)opening: the conversation may have become another one. */
   constructor(private readonly onOpened: (info: SessionInfo) => void) {}
 
-  /** Opens or renews; callers at the same time share one request. */
-  open(memberToken?: string): Promise<SessionInfo> {
+  /** Opens or renews; callers at the same time share one request, but a log-in is always one of its own. */
+  async open(memberToken?: string): Promise<SessionInfo> {
+    if (memberToken !== undefined) await this.opening?.catch(() => undefined)
     this.opening ??= this.post(memberToken).finally(() => (this.opening = null))
-    return this.opening
+    return await this.opening
   }
 
   forget(): void {

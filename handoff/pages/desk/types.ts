@@ -1,0 +1,88 @@
+/** What the desk's API says. */
+
+import type { Message } from '../../../core/pages/message'
+
+export interface Agent {
+  id: string
+  username: string
+  name: string
+  role: 'agent' | 'admin' | 'analyst'
+  available: boolean
+}
+
+export interface Card {
+  id: string
+  conversation_id: string
+  customer: { name: string; level: string | null; vip: boolean }
+  channel: string
+  reason: string
+  reason_label: string
+  priority: number
+  created_at: string
+  waiting_seconds: number
+  taken_by?: string | null
+  status: 'waiting' | 'taken' | 'closed' | 'cancelled'
+  last_text: string | null
+  unread?: number
+}
+
+export interface Queue {
+  waiting: Card[]
+  mine: Card[]
+  recent: Card[]
+  agents_available: number
+}
+
+export interface SummaryLine {
+  kind: string
+  label: string
+  text: string
+  message_id: string | null
+}
+
+export interface Evidence {
+  signal: string
+  label: string
+  value: number | string[]
+  threshold: number
+  fired: boolean
+  decisive: boolean
+}
+
+export interface Decision {
+  handoff: boolean
+  reason: string | null
+  evidence: Evidence[]
+}
+
+export type Priority = 'low' | 'normal' | 'high' | 'urgent'
+export type TicketStatus = 'open' | 'pending' | 'solved'
+export type Resolution = 'solved' | 'follow_up' | 'unreachable'
+
+export interface Ticket {
+  id: string
+  number: string
+  subject: string
+  body: string
+  priority: Priority
+  status: TicketStatus
+  handoff_id: string | null
+  created_at: string
+}
+
+/** Fields of the backend protocols; money as decimal text. What a shop does not have is missing. */
+export interface Facts {
+  member: Record<string, unknown> | null
+  orders: Record<string, unknown>[]
+  coupons: Record<string, unknown>[]
+  points: unknown
+}
+
+export interface Detail {
+  handoff: Card
+  summary: { lines: SummaryLine[] }
+  decision: Decision
+  messages: Message[]
+  facts: Facts | null
+  tickets: Ticket[]
+}
