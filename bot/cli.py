@@ -100,9 +100,9 @@ def train(
     force: Annotated[bool, typer.Option(help="Also when nothing changed.")] = False,
 ) -> None:
     """训练机器人 · Train the assistant from nlu_data/ and bot/assistant/."""
-    from bot.commands.train import train
+    from bot.commands.train import train_all
 
-    train(force=force)
+    train_all(force=force)
 
 
 @cli.command()
@@ -158,17 +158,6 @@ def agents_add(
     from bot.commands.agents import add
 
     add(username, name, role.value, password)
-
-
-@agents.command("password")
-def agents_password(
-    username: str,
-    password: Annotated[str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True)] = "",
-) -> None:
-    """重置密码 · Give an agent a new password; their sessions end."""
-    from bot.commands.agents import reset_password
-
-    reset_password(username, password)
 
 
 def _overrides(

@@ -51,15 +51,18 @@ def assistant(settings: Settings, model: Path) -> Service:
     """Rasa, in its own environment, reachable from this machine only: it has no access control."""
     address = urlsplit(settings.assistant_url)
     port = str(address.port or 5005)
-    project = settings.home / "bot" / "assistant"
-    command: list[str | Path] = [settings.home / ".venv-assistant" / "bin" / "python", "-m", "rasa", "run"]
-    command += ["--model", model, "--interface", "127.0.0.1", "--port", port]
-    command += ["--endpoints", project / "endpoints.yml", "--credentials", project / "credentials.yml"]
+    command: list[str | Path] = [
+        settings.home / ".venv-assistant" / "bin" / "python",
+        "-m",
+        "bot.assistant.serve",
+        "--model",
+        model,
+    ]
     return Service(
         "assistant",
         command,
         assistant_environment(settings),
-        lambda: _answers(f"http://127.0.0.1:{port}/status"),
+        lambda: _answers(f"http://127.0.0.1:{port}/webhooks/kefu/health"),
         start_seconds=180,
         mend="If it cannot load the model, make it again: ./kefu train --force",
     )

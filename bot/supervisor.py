@@ -60,11 +60,6 @@ class Supervisor:
     def log(self, service: Service) -> Path:
         return self.log_dir / f"{service.name}.log"
 
-    def reap(self) -> None:
-        """End what an earlier run, killed outright, left behind."""
-        for name in processes.reap(self.run_dir):
-            self.announce(f"stopped {name}, left over from an earlier run")
-
     async def start(self) -> None:
         """Raises StartFailed, with everything stopped, when a service ends or is not ready in its time."""
         for service in self.services:

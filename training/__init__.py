@@ -1,1 +1,1 @@
-"""Lint, train, evaluate and measure what the bot learns."""
+"""Training: from nlu_data/ and the Rasa project to a model with its metrics."""

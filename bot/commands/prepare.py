@@ -8,12 +8,11 @@ from bot.setup.step import Stamps
 from bot.setup.steps import steps
 
 
-def run(only: Collection[str] = (), force: Collection[str] = ()) -> None:
-    """Bring the set-up up to date: all of it, or `only` the named steps; those in `force` even if nothing changed."""
+def run(only: Collection[str] = ()) -> None:
+    """Bring the set-up up to date: all of it, or `only` the named steps."""
     settings = prepared_secrets()
     stamps = Stamps(settings.var_dir / "stamps")
-    for name in force:
-        stamps.forget(name)
     wanted = [step for step in steps(settings) if not only or step.name in only]
     prepare(wanted, stamps, console)
-    console.print("[green]Everything is set up.[/green]" if not only else "[green]Done.[/green]")
+    if not only:
+        console.print("[green]Everything is set up.[/green]")

@@ -4,7 +4,7 @@ import os
 
 from bot import services
 from bot.commands.up import CannotStart, ensure_prepared, prepared_secrets
-from bot.setup.steps import newest_model
+from training.train import current_model
 
 
 def serve(room: str, overrides: dict[str, str]) -> None:
@@ -18,7 +18,9 @@ def serve(room: str, overrides: dict[str, str]) -> None:
     else:
         ensure_prepared(settings)
         service = (
-            services.app(settings, overrides) if room == "app" else services.assistant(settings, newest_model(settings))
+            services.app(settings, overrides)
+            if room == "app"
+            else services.assistant(settings, current_model(settings))
         )
     os.chdir(settings.home)
     command = [str(part) for part in service.command]

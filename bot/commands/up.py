@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,10 +21,12 @@ from bot import services
 from bot.setup.prepare import stale
 from bot.setup.secrets import make_secrets
 from bot.setup.step import Stamps
-from bot.setup.steps import newest_model, steps
+from bot.setup.steps import steps
 from bot.supervisor import Supervisor
+from core import processes
 from core.errors import KefuError
 from core.settings import HOME, Settings, load_settings
+from training.train import current_model
 
 console = Console(stderr=True, highlight=False)
 
@@ -37,19 +39,25 @@ class CannotStart(KefuError):
 
 def up(overrides: dict[str, str]) -> None:
     """`overrides`: KEFU_ variables from the command line. Blocks until Ctrl-C or SIGTERM; then all is stopped."""
+    with preparing(overrides, _announce) as (supervisor, settings):
+        asyncio.run(_serve(supervisor, settings))
+
+
+@contextlib.contextmanager
+def preparing(overrides: dict[str, str], announce: Callable[[str], None]) -> Iterator[tuple[Supervisor, Settings]]:
+    """All that comes before the start, in the order in which it is cheap to find out that it cannot go on."""
     os.environ.update(overrides)
     settings = prepared_secrets()
     with only_one(settings):
-        supervisor = Supervisor([], var_dir=settings.var_dir, cwd=settings.home, announce=_announce)
-        supervisor.reap()
+        processes.reap(settings.var_dir / "run")
         check_ports(settings)
         ensure_prepared(settings)
-        supervisor.services = [
+        parts = [
             *([services.stores(settings)] if services.runs_stores(settings) else []),
-            services.assistant(settings, newest_model(settings)),
+            services.assistant(settings, current_model(settings)),
             services.app(settings, overrides),
         ]
-        asyncio.run(_serve(supervisor, settings))
+        yield Supervisor(parts, var_dir=settings.var_dir, cwd=settings.home, announce=announce), settings
 
 
 def prepared_secrets() -> Settings:

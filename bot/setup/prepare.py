@@ -29,7 +29,7 @@ def prepare(steps: Sequence[Step], stamps: Stamps, console: Console) -> None:
             if stamps.is_current(step):
                 continue
             began = time.monotonic()
-            with _Progress(console, step.title) as progress:
+            with Progress(console, step.title) as progress:
                 stamps.run(step, progress.report)
             console.print(f"[green]✓[/green] {step.title}  [dim]{time.monotonic() - began:.1f} s[/dim]")
 
@@ -46,7 +46,7 @@ def _only_one(folder: Path, console: Console) -> Iterator[None]:
         yield
 
 
-class _Progress:
+class Progress:
     """A spinner with the time and what the step last reported; where no terminal is, a line now and then."""
 
     def __init__(self, console: Console, title: str) -> None:
@@ -58,7 +58,7 @@ class _Progress:
         self.thread = threading.Thread(target=self._show, daemon=True)
         self.status: Status | None = None
 
-    def __enter__(self) -> "_Progress":
+    def __enter__(self) -> "Progress":
         if self.console.is_terminal:
             self.status = self.console.status(self.title)
             self.status.start()

@@ -1,35 +1,26 @@
 """The steps of the set-up, in order. What a step runs is imported when it runs: asking what is stale stays cheap."""
 
+import asyncio
 import importlib.metadata
 from collections.abc import Sequence
 from pathlib import Path
 
 from bot.setup.pages import build_pages
 from bot.setup.step import Report, Step
-from core.errors import NotFound
 from core.settings import Settings
+from training.train import encoder_folder, model_path, train
 
 
 def steps(settings: Settings) -> Sequence[Step]:
     """All steps that these settings need."""
     return [
         *([_encoder(settings)] if settings.encoder == "embedded" else []),
-        _pages(settings),
+        *([_demo_shop(settings)] if settings.backend == "demo" else []),
         _sentiment(settings),
+        _knowledge(settings),
+        _assistant(settings),
+        _pages(settings),
     ]
-
-
-def encoder_folder(settings: Settings) -> Path:
-    return settings.var_dir / "models" / "encoder"
-
-
-def newest_model(settings: Settings) -> Path:
-    """The trained assistant to serve. Raises NotFound when none was trained."""
-    folder = settings.var_dir / "models" / "assistant"
-    models = sorted(folder.glob("*.tar.gz"), key=lambda path: path.stat().st_mtime)
-    if not models:
-        raise NotFound(f"no trained assistant in {folder}: ./kefu train")
-    return models[-1]
 
 
 def _encoder(settings: Settings) -> Step:
@@ -69,6 +60,70 @@ def _sentiment(settings: Settings) -> Step:
         outputs=(folder,),
         values=(settings.encoder,),
     )
+
+
+def _demo_shop(settings: Settings) -> Step:
+    def run(report: Report) -> None:
+        from actions.backends.demo_shop.seed import seed
+
+        asyncio.run(seed(settings.demo_shop_url))
+
+    return Step(
+        "demo-shop",
+        "Demo shop: customers, orders, parcels, points",
+        run,
+        outputs=_files_of(settings.demo_shop_url),
+        values=(settings.demo_shop_url,),
+    )
+
+
+def _knowledge(settings: Settings) -> Step:
+    """Tables, seed and index. Entries that were edited since are kept as they are."""
+    folder = settings.home / "nlu_data" / "knowledge"
+    index_dir = settings.var_dir / "index"
+
+    def run(report: Report) -> None:
+        asyncio.run(_seed_and_index(settings, folder, index_dir, report))
+
+    return Step(
+        "knowledge",
+        "Knowledge base: entries and search index",
+        run,
+        inputs=(folder, settings.home / "core" / "storage" / "migrations", settings.home / "retrieval"),
+        outputs=(*_files_of(settings.database_url), index_dir),
+        values=(settings.database_url, settings.encoder),
+    )
+
+
+async def _seed_and_index(settings: Settings, folder: Path, index_dir: Path, report: Report) -> None:
+    from core.storage.database import Database
+    from retrieval.seed import seed_from_folder
+
+    database = Database(settings.database_url, settings.data_key.get_secret_value())
+    try:
+        report("tables")
+        await database.migrate()
+        report("entries")
+        await seed_from_folder(database, folder)
+        report("index")
+    finally:
+        await database.close()
+
+
+def _assistant(settings: Settings) -> Step:
+    """The model is named by the fingerprint of all that it is made from, so its being there is all there is to know."""
+    model = model_path(settings)
+
+    def run(report: Report) -> None:
+        train(settings, report)
+
+    return Step("assistant", "Assistant: intents, entities, dialogue", run, outputs=(model,), values=(model.name,))
+
+
+def _files_of(database_url: str) -> tuple[Path, ...]:
+    """The file of an SQLite database, so that a removed one is made again."""
+    scheme, _, path = database_url.partition(":///")
+    return (Path(path),) if scheme.startswith("sqlite") and path else ()
 
 
 def _pages(settings: Settings) -> Step:

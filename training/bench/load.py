@@ -17,6 +17,8 @@ import orjson
 import yaml
 
 ANSWER_SECONDS = 60.0
+RECONNECT_SECONDS = 0.2
+HTTP_OK = 200
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,9 @@ class Figures:
     failed: int
 
 
-async def measure(target: Target, dialogues: Sequence[Dialogue], clients: int, seconds: float, warm_up: float) -> Figures:
+async def measure(
+    target: Target, dialogues: Sequence[Dialogue], clients: int, seconds: float, warm_up: float
+) -> Figures:
     """Run the customers for `warm_up` + `seconds`; turns that end in the latter count."""
     tally = Tally()
     begin = time.perf_counter() + warm_up
@@ -101,25 +105,38 @@ async def _customer(
 ) -> None:
     """Walks through the dialogues, each as a new conversation, beginning at another one than the neighbour."""
     metadata = dict(target.metadata(client))
+    for walk in itertools.count():
+        dialogue = dialogues[(client + walk) % len(dialogues)]
+        try:
+            await _walk(target, dialogue, f"bench-{client}-{walk}", metadata, tally, begin, end)
+        except (OSError, TimeoutError):
+            tally.failed += begin <= time.perf_counter() < end
+            await asyncio.sleep(RECONNECT_SECONDS)
+        if time.perf_counter() >= end:
+            return
+
+
+async def _walk(
+    target: Target, dialogue: Dialogue, sender: str, metadata: Mapping[str, Any], tally: Tally, begin: float, end: float
+) -> None:
+    button: str | None = None
     async with Connection(target.url) as connection:
-        for walk in itertools.count():
-            dialogue = dialogues[(client + walk) % len(dialogues)]
-            button: str | None = None
-            for line in dialogue:
-                began = time.perf_counter()
-                if began >= end:
-                    return
-                text = button if line.pick and button else line.text
-                body = {"sender": f"bench-{client}-{walk}", "message": text, "metadata": metadata}
-                status, replies = await connection.post("/webhooks/rest/webhook", body)
-                now = time.perf_counter()
-                button = _first_button(replies) if status == 200 else None
-                if begin <= now < end:
-                    if status != 200:
-                        tally.failed += 1
-                    else:
-                        tally.latencies.append(now - began)
-                        tally.silent += not replies
+        for line in dialogue:
+            began = time.perf_counter()
+            if began >= end:
+                return
+            text = button if line.pick and button else line.text
+            body = {"sender": sender, "message": text, "metadata": metadata}
+            status, replies = await connection.post("/webhooks/rest/webhook", body)
+            now = time.perf_counter()
+            button = _first_button(replies) if status == HTTP_OK else None
+            if not begin <= now < end:
+                continue
+            if status != HTTP_OK:
+                tally.failed += 1
+                continue
+            tally.latencies.append(now - began)
+            tally.silent += not replies
 
 
 def _first_button(replies: Sequence[Mapping[str, Any]]) -> str | None:
