@@ -1,0 +1,98 @@
+"""Choosing the order that a customer means, the same way for every action and form."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from actions.backends.protocols import Order, Orders
+from actions.references import matching, read_mention
+from actions.turn import Turn
+from core.errors import NotFound
+
+RECENT = 10
+SHOWN = 5
+
+Wanted = Callable[[Order], bool]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    order: Order
+
+
+@dataclass(frozen=True)
+class Several:
+    """The customer has to say which; newest first, short enough to be shown."""
+
+    orders: tuple[Order, ...]
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A number was given that is no order of this customer's, whoever else's it may be."""
+
+    given: str
+    recent: tuple[Order, ...]
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """No order at all, or none that the question makes sense for."""
+
+    has_orders: bool
+
+
+Choice = Chosen | Several | Unknown | Nothing
+
+
+def anything(_order: Order) -> bool:
+    return True
+
+
+async def choose(
+    orders: Orders, member_id: str, turn: Turn, now: datetime, wanted: Wanted = anything, *, assume_last: bool = True
+) -> Choice:
+    """Words that point at an order win over what the question is `wanted` for: the action then explains.
+
+    Without such words, the order spoken of last is meant (`assume_last`) if it is wanted, else the only one wanted.
+    """
+    mention = read_mention(turn.text, turn.entities)
+    if mention.number:
+        try:
+            return Chosen(await orders.get(member_id, mention.number))
+        except NotFound:
+            return Unknown(mention.number, await orders.recent(member_id, RECENT))
+    recent = await orders.recent(member_id, RECENT)
+    if not mention.points:
+        if mention.malformed:
+            return Unknown("", recent)
+        return _without_words(recent, turn, wanted, assume_last=assume_last)
+    shown = [shown["order_number"] for shown in turn.slots.get("shown_orders") or ()]
+    meant = matching(mention, recent, shown, turn.slots.get("last_order_number"), now)
+    if not meant and (mention.tail or mention.tracking_number):
+        return Unknown(mention.tail or mention.tracking_number or "", recent)
+    if mention.malformed and len(meant) == len(recent):
+        return Unknown("", recent)
+    return _narrowed(meant, recent, wanted)
+
+
+def _without_words(recent: Sequence[Order], turn: Turn, wanted: Wanted, *, assume_last: bool) -> Choice:
+    fitting = tuple(order for order in recent if wanted(order))
+    last = turn.slots.get("last_order_number") if assume_last else None
+    for order in fitting:
+        if order.number == last:
+            return Chosen(order)
+    return _one_or_several(fitting, recent)
+
+
+def _narrowed(meant: Sequence[Order], recent: Sequence[Order], wanted: Wanted) -> Choice:
+    fitting = tuple(order for order in meant if wanted(order))
+    if len(meant) == 1 or not fitting:
+        return _one_or_several(meant or recent, recent)
+    return _one_or_several(fitting, recent)
+
+
+def _one_or_several(orders: Sequence[Order], recent: Sequence[Order]) -> Choice:
+    if not orders:
+        return Nothing(has_orders=bool(recent))
+    return Chosen(orders[0]) if len(orders) == 1 else Several(tuple(orders[:SHOWN]))

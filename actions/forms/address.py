@@ -1,0 +1,89 @@
+"""The form that changes where an order goes. Only before it is sent."""
+
+import re
+from typing import ClassVar
+
+from actions.backends.protocols import Order, OrderStatus, Refusal
+from actions.base import Answer, MemberAction
+from actions.forms.form import FALLBACK, Submit
+from actions.forms.order_form import OrderForm
+from actions.turn import Turn
+
+_CHANGEABLE = {OrderStatus.PENDING_PAYMENT, OrderStatus.PAID}
+_ADDRESS_INTENTS = {"inform", "change_address", "deny", FALLBACK}
+_LEAD_IN = re.compile(
+    r"^.*?(?:地址|收货地)?(?:改成|改为|改到|改送|换成|换到|改寄到?|寄到|送到|发到|应该是|地址[是写]?|是)[:：,，\s]*"
+)
+_REGION = re.compile(r"省|市|区|县|州|盟|旗|镇|乡|新区|自治")
+_PLACE = re.compile(r"路|街|道|巷|弄|村|庄|苑|园|小区|公寓|大厦|广场|大学|学校|医院|驿站|中心")
+_NUMBER = re.compile(r"[0-9一二三四五六七八九十百]+\s*(?:号|栋|幢|座|楼|单元|室|弄|组|队|院|[A-Za-z-]?[0-9]{2,})")
+_SHORTEST, _LONGEST = 8, 120
+
+
+def is_plausible(address: str) -> bool:
+    """A courier could start with it: a region, and a place or a house number."""
+    if not _SHORTEST <= len(address) <= _LONGEST:
+        return False
+    return bool(_REGION.search(address)) and bool(_PLACE.search(address)) and bool(_NUMBER.search(address))
+
+
+def read_address(text: str, entity: str | None) -> str | None:
+    """The address in an utterance, if there is a plausible one; the longest reading of it."""
+    bare = _LEAD_IN.sub("", text, count=1).strip(" ,，。.！!~～")
+    readings = (bare, text.strip(), entity or "")
+    if entity and is_plausible(entity) and len(entity) * 2 >= len(bare):
+        return entity
+    return next((reading for reading in readings if is_plausible(reading)), None)
+
+
+class AddressForm(OrderForm):
+    form = "address_form"
+    trigger = "change_address"
+    nothing = "utter_address_nothing"
+    refusals: ClassVar = {Refusal.ALREADY_SHIPPED: "utter_address_already_shipped"}
+
+    def wanted(self, order: Order) -> bool:
+        return order.status in _CHANGEABLE
+
+    async def accepts(self, turn: Turn, member_id: str, order: Order, answer: Answer) -> bool:
+        if order.status in _CHANGEABLE:
+            return True
+        closed = order.status in {OrderStatus.CANCELLED, OrderStatus.REFUNDING, OrderStatus.REFUNDED}
+        answer.say("utter_refused_order_closed" if closed else "utter_address_already_shipped")
+        if not closed:
+            answer.offer(turn, "human_agent")
+        return False
+
+    def prefill(self, turn: Turn, answer: Answer) -> None:
+        if address := read_address(turn.text, turn.entity("address")):
+            answer.set(new_address=address)
+
+    async def take_new_address(self, turn: Turn, answer: Answer) -> None:
+        if address := read_address(turn.text, turn.entity("address")):
+            answer.set(new_address=address, form_failures=0)
+        elif turn.intent not in _ADDRESS_INTENTS or (turn.intent == FALLBACK and turn.faq.outcome != "none"):
+            return
+        elif turn.intent == self.trigger and not turn.entity("address"):
+            answer.set(new_address=None)
+        else:
+            self.fail(turn, answer, "new_address", "utter_address_incomplete")
+
+    async def take_confirm(self, turn: Turn, answer: Answer) -> None:
+        """不对，是 8 号 is a better address, not a no."""
+        better = read_address(turn.text, turn.entity("address"))
+        if better and better != turn.slots["new_address"] and turn.intent in _ADDRESS_INTENTS:
+            answer.set(new_address=better, confirm=None)
+        else:
+            await super().take_confirm(turn, answer)
+
+
+class SubmitAddress(Submit, MemberAction):
+    action_name = "action_submit_address"
+    required = ("order_number", "new_address", "confirm")
+    left = "utter_address_left"
+    refusals: ClassVar = AddressForm.refusals
+
+    async def serve(self, turn: Turn, member_id: str, answer: Answer) -> None:
+        order, address = turn.slots["order_number"], turn.slots["new_address"]
+        await self.services.orders.change_address(member_id, order, address, self.key(turn))
+        answer.say("utter_address_changed", title=turn.slots["order_title"], address=address)

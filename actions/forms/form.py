@@ -1,0 +1,133 @@
+"""How every form goes. Rasa calls `validate_<form>` when the form opens and at each utterance while it is open.
+
+An utterance is one of three things, and only the form can tell which, for it knows what it asked:
+
+    leaving       算了: the form ends, and its submit action says so
+    an answer     `take_<slot>` keeps it, or refuses it with another try (counted in `form_failures`)
+    a digression  `take_<slot>` sets nothing, so Rasa declines it; a rule answers it, and the form asks again
+
+A form ends by `requested_slot` being empty. Its submit action runs whatever the reason and reads it from the slots:
+`confirm` False: the customer left; a slot missing: the form has said why it ended; else: act.
+"""
+
+from abc import abstractmethod
+from typing import ClassVar
+
+from actions.backends.protocols import NotAllowed
+from actions.base import Answer, CustomerAction
+from actions.turn import Turn
+from core.errors import NotFound
+
+FALLBACK = "nlu_fallback"
+LEAVING = frozenset({"never_mind", "goodbye"})
+
+
+class Form(CustomerAction):
+    form: ClassVar[str]
+    trigger: ClassVar[str]
+    """The intent that opens the form."""
+    needs_login: ClassVar[bool] = True
+
+    def name(self) -> str:
+        return f"validate_{self.form}"
+
+    @abstractmethod
+    async def open(self, turn: Turn, answer: Answer) -> None:
+        """Take what the first utterance already tells, and prepare the questions."""
+
+    async def respond(self, turn: Turn, answer: Answer) -> None:
+        if self.form in turn.declined:
+            return
+        opening = turn.opened == self.form
+        if opening:
+            answer.forget_form()
+            answer.set(form_failures=0, pending_intent=None)
+            if turn.declined:
+                answer.say("utter_form_switched")
+        if self.needs_login and turn.member_id is None:
+            self._ask_to_log_in(answer)
+            return
+        try:
+            await (self.open(turn, answer) if opening else self._take(turn, answer))
+        except NotFound:  # the login outlived the member
+            self._ask_to_log_in(answer)
+
+    def is_leaving(self, turn: Turn, requested: str) -> bool:
+        return turn.intent in LEAVING
+
+    async def _take(self, turn: Turn, answer: Answer) -> None:
+        requested: str = turn.slots["requested_slot"]
+        if self.is_leaving(turn, requested):
+            self.leave(answer)
+        else:
+            await getattr(self, f"take_{requested}")(turn, answer)
+
+    def _ask_to_log_in(self, answer: Answer) -> None:
+        answer.say("utter_login_needed")
+        self.end(answer)
+
+    async def take_confirm(self, turn: Turn, answer: Answer) -> None:
+        """Only a plain yes acts. Repeating the wish is no yes to this order and these terms."""
+        if turn.intent == "affirm":
+            answer.set(confirm=True, form_failures=0)
+        elif turn.intent == "deny":
+            self.leave(answer)
+        elif turn.intent == self.trigger:
+            answer.set(confirm=None)
+        elif is_answer(turn):
+            self.fail(turn, answer, "confirm", "utter_confirm_unclear")
+
+    def fail(self, turn: Turn, answer: Answer, slot: str, response: str, **values: object) -> None:
+        """The answer cannot be used. Once too often ends the form: then the handoff policy has the word."""
+        failures = turn.form_failures + 1
+        answer.say(response, **values)
+        answer.set(form_failures=failures, **{slot: None})
+        if failures >= self.services.thresholds.form_failures:
+            answer.set(requested_slot=None)
+
+    def leave(self, answer: Answer) -> None:
+        answer.set(confirm=False, requested_slot=None)
+
+    def end(self, answer: Answer) -> None:
+        """The form has said why it cannot go on."""
+        answer.forget_form()
+        answer.set(requested_slot=None)
+
+    def when_unavailable(self, turn: Turn, answer: Answer) -> None:
+        super().when_unavailable(turn, answer)
+        self.end(answer)
+
+    def when_refused(self, turn: Turn, refusal: NotAllowed, answer: Answer) -> None:
+        super().when_refused(turn, refusal, answer)
+        self.end(answer)
+
+
+class Submit(CustomerAction):
+    """Runs when its form has ended, for whatever reason, and leaves no trace of it in the slots."""
+
+    required: ClassVar[tuple[str, ...]]
+    left: ClassVar[str]
+
+    async def answer(self, turn: Turn) -> Answer:
+        if turn.slots.get("confirm") is False:
+            answer = Answer()
+            answer.say(self.left)
+        elif any(turn.slots.get(slot) is None for slot in self.required):
+            answer = Answer()
+        else:
+            answer = await super().answer(turn)
+        answer.forget_form()
+        return answer
+
+    def when_unavailable(self, turn: Turn, answer: Answer) -> None:
+        answer.say("utter_submit_unsure")
+        answer.offer(turn, "human_agent")
+
+    def key(self, turn: Turn) -> str:
+        """The idempotency key: the same message never acts twice."""
+        return f"{turn.message_id}:{self.action_name}"
+
+
+def is_answer(turn: Turn) -> bool:
+    """Meant for the open question, as far as the intent tells."""
+    return turn.intent == "inform" or (turn.intent == FALLBACK and turn.faq.outcome == "none")

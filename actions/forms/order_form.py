@@ -1,0 +1,97 @@
+"""The first question of most forms: which order?"""
+
+from abc import abstractmethod
+from typing import ClassVar
+
+from actions.backends.protocols import Order
+from actions.base import Answer, CustomerAction
+from actions.choice import SHOWN, Choice, Chosen, Nothing, Several, Unknown, choose
+from actions.forms.form import Form, is_answer
+from actions.order_action import PICK_AFTER, buttons_for, tell_unknown
+from actions.references import read_mention
+from actions.turn import Turn
+from actions.wording import order_button, order_title
+
+
+class OrderForm(Form):
+    nothing: ClassVar[str]
+    """Said when no order of the customer's can be meant."""
+
+    @abstractmethod
+    def wanted(self, order: Order) -> bool: ...
+
+    @abstractmethod
+    async def accepts(self, turn: Turn, member_id: str, order: Order, answer: Answer) -> bool:
+        """Whether the form can go on with this order; if not, this says why. Raises NotAllowed likewise."""
+
+    def prefill(self, turn: Turn, answer: Answer) -> None:
+        """Take what the first utterance tells besides the order."""
+
+    async def open(self, turn: Turn, answer: Answer) -> None:
+        if await self._take_order(turn, answer):
+            self.prefill(turn, answer)
+
+    async def take_order_number(self, turn: Turn, answer: Answer) -> None:
+        mention = read_mention(turn.text, turn.entities)
+        if not is_answer(turn) and turn.intent not in {self.trigger, "affirm", "deny"}:
+            return
+        if mention.points or mention.malformed:
+            await self._take_order(turn, answer)
+        elif turn.intent in {self.trigger, "affirm"}:
+            answer.set(order_number=None)
+        else:
+            response = "utter_order_not_listed" if turn.intent == "deny" else "utter_order_unclear"
+            self.fail(turn, answer, "order_number", response)
+            if turn.form_failures + 1 < PICK_AFTER:
+                answer.set(asked_in=turn.message_id)
+
+    async def take_confirm(self, turn: Turn, answer: Answer) -> None:
+        mention = read_mention(turn.text, turn.entities)
+        elsewhere = mention.number not in {None, turn.slots["order_number"]} or mention.other
+        if elsewhere and (is_answer(turn) or turn.intent in {self.trigger, "deny"}):
+            await self._take_order(turn, answer)
+        else:
+            await super().take_confirm(turn, answer)
+
+    async def _take_order(self, turn: Turn, answer: Answer) -> bool:
+        """Whether the form goes on."""
+        assert turn.member_id is not None  # the form did not open without
+        if offered := turn.offer.get("order_number") if turn.intent == "affirm" else None:
+            choice: Choice = Chosen(await self.services.orders.get(turn.member_id, offered))
+        else:
+            now = self.services.clock()
+            choice = await choose(self.services.orders, turn.member_id, turn, now, self.wanted)
+        match choice:
+            case Chosen(order):
+                return await self._accept(turn, turn.member_id, order, answer)
+            case Several(orders):
+                answer.set(order_number=None, shown_orders=[order_button(order) for order in orders])
+            case Unknown() as unknown:
+                stuck_at = self.services.thresholds.form_failures
+                answer.set(order_number=None, shown_orders=[order_button(order) for order in unknown.recent[:SHOWN]])
+                tell_unknown(turn, answer, unknown, stuck_at)
+                if turn.form_failures + 1 >= stuck_at:
+                    answer.set(requested_slot=None)
+            case Nothing(has_orders):
+                answer.say(self.nothing if has_orders else "utter_no_orders")
+                self.end(answer)
+                return False
+        return True
+
+    async def _accept(self, turn: Turn, member_id: str, order: Order, answer: Answer) -> bool:
+        answer.set(last_order_number=order.number)
+        if not await self.accepts(turn, member_id, order, answer):
+            self.end(answer)
+            return False
+        answer.set(order_number=order.number, order_title=order_title(order), form_failures=0)
+        return True
+
+
+class AskOrderNumber(CustomerAction):
+    """The question itself, also when the form asks again: it shows the list it has, without asking the backend."""
+
+    action_name = "action_ask_order_number"
+
+    async def respond(self, turn: Turn, answer: Answer) -> None:
+        if turn.slots.get("asked_in") != turn.message_id:
+            answer.ask(f"utter_which_{turn.active_form}", buttons_for(turn.slots.get("shown_orders") or []))

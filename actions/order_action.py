@@ -1,0 +1,88 @@
+"""Asking which order is meant, and what an answer costs in patience. Used by the actions on orders and by the forms."""
+
+from abc import abstractmethod
+from typing import ClassVar
+
+from actions.backends.protocols import Order
+from actions.base import Answer, MemberAction
+from actions.choice import SHOWN, Choice, Chosen, Nothing, Several, Unknown, anything, choose
+from actions.turn import Turn
+from actions.wording import order_button, order_title
+
+PICK_AFTER = 2
+"""Failures after which the recent orders are shown to pick from."""
+
+
+class AboutAnOrder(MemberAction):
+    """Finds the order first; `about` then deals with it."""
+
+    intent: ClassVar[str]
+    ask: ClassVar[str] = "utter_which_order"
+    nothing: ClassVar[str] = "utter_no_orders"
+    """Said when the customer has orders, but none that the question makes sense for."""
+
+    def wanted(self, order: Order) -> bool:
+        return anything(order)
+
+    @abstractmethod
+    async def about(self, turn: Turn, member_id: str, order: Order, answer: Answer) -> None: ...
+
+    async def choose(self, turn: Turn, member_id: str) -> Choice:
+        if offered := turn.offer.get("order_number") if turn.intent == "affirm" else None:
+            return Chosen(await self.services.orders.get(member_id, offered))
+        return await choose(self.services.orders, member_id, turn, self.services.clock(), self.wanted)
+
+    async def serve(self, turn: Turn, member_id: str, answer: Answer) -> None:
+        match await self.choose(turn, member_id):
+            case Chosen(order):
+                answer.set(last_order_number=order.number, pending_intent=None, form_failures=0)
+                await self.about(turn, member_id, order, answer)
+            case Several(orders):
+                self._ask_which(turn, answer, orders)
+            case Unknown() as unknown:
+                self._unknown(turn, answer, unknown)
+            case Nothing(has_orders):
+                answer.say(self.nothing if has_orders else "utter_no_orders")
+                answer.set(pending_intent=None)
+
+    def _ask_which(self, turn: Turn, answer: Answer, orders: tuple[Order, ...]) -> None:
+        if turn.active_form:  # whose question comes next: a second one beside it could not be told from it
+            lines = "\n".join(f"· {order_title(order)}（{order.number}）" for order in orders)
+            answer.say("utter_name_the_order", orders=lines)
+            return
+        show_orders(answer, self.ask, orders)
+        answer.set(pending_intent=self.intent)
+
+    def _unknown(self, turn: Turn, answer: Answer, unknown: Unknown) -> None:
+        if turn.active_form:
+            answer.say("utter_order_unknown_aside")
+            return
+        tell_unknown(turn, answer, unknown, self.services.thresholds.form_failures)
+        answer.set(pending_intent=self.intent)
+
+
+def show_orders(answer: Answer, response: str, orders: tuple[Order, ...]) -> None:
+    shown = [order_button(order) for order in orders]
+    answer.ask(response, buttons_for(shown))
+    answer.set(shown_orders=shown)
+
+
+def buttons_for(shown: list[dict[str, str]]) -> list[dict[str, str]]:
+    """A button informs of the order; the one that asked knows what for."""
+    return [
+        {"title": order["title"], "payload": f'/inform{{"order_number":"{order["order_number"]}"}}'} for order in shown
+    ]
+
+
+def tell_unknown(turn: Turn, answer: Answer, unknown: Unknown, stuck_at: int) -> None:
+    """Another try first, then the recent orders to pick from; at `stuck_at` failures a person is about to take over."""
+    failures = turn.form_failures + 1
+    answer.set(form_failures=failures, asked_in=turn.message_id)
+    if failures >= stuck_at:
+        answer.say("utter_order_unknown_still")
+    elif failures >= PICK_AFTER and unknown.recent:
+        show_orders(answer, "utter_order_unknown_pick", unknown.recent[:SHOWN])
+    elif unknown.given:
+        answer.say("utter_order_unknown", given=unknown.given)
+    else:
+        answer.say("utter_order_number_malformed")

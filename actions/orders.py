@@ -1,0 +1,138 @@
+"""Orders and parcels: status, logistics, urging the warehouse, the progress of a refund."""
+
+from typing import ClassVar
+
+from actions.backends.protocols import NotAllowed, Order, OrderStatus, Refusal, ReturnStatus, Shipment, ShipmentStatus
+from actions.base import Answer
+from actions.choice import Choice, Chosen, Nothing
+from actions.order_action import AboutAnOrder
+from actions.references import Mention, read_mention
+from actions.turn import Turn
+from actions.wording import day, moment, money, order_title
+
+_ON_THE_WAY = {OrderStatus.SHIPPED, OrderStatus.IN_TRANSIT}
+_HAS_PARCEL = {*_ON_THE_WAY, OrderStatus.DELIVERED, OrderStatus.COMPLETED}
+_TRACK_POINTS = 3
+
+
+class OrderStatusAction(AboutAnOrder):
+    action_name = "action_order_status"
+    intent = "order_status"
+
+    async def about(self, turn: Turn, member_id: str, order: Order, answer: Answer) -> None:
+        answer.say(
+            f"utter_order_{order.status}",
+            title=order_title(order),
+            number=order.number,
+            amount=money(order.amount),
+            paid_at=moment(order.paid_at),
+            shipped_at=moment(order.shipped_at),
+            delivered_at=moment(order.delivered_at),
+            carrier=order.carrier or "快递",
+        )
+        if order.status is OrderStatus.PAID:
+            answer.offer(turn, "urge_shipping", order_number=order.number)
+        elif order.status in _ON_THE_WAY:
+            answer.offer(turn, "track_logistics", order_number=order.number)
+
+
+class TrackLogistics(AboutAnOrder):
+    action_name = "action_track_logistics"
+    intent = "track_logistics"
+    nothing = "utter_no_parcel"
+
+    def wanted(self, order: Order) -> bool:
+        return order.status in _ON_THE_WAY
+
+    async def about(self, turn: Turn, member_id: str, order: Order, answer: Answer) -> None:
+        try:
+            shipment = await self.services.logistics.track(member_id, order.number)
+        except NotAllowed as refusal:
+            if refusal.code != Refusal.NOT_SHIPPED:
+                raise
+            self._not_shipped(turn, order, answer)
+            return
+        answer.say(
+            _logistics_response(shipment),
+            title=order_title(order),
+            carrier=shipment.carrier,
+            tracking_number=shipment.tracking_number,
+            status=shipment.status.label,
+            eta=day(shipment.eta),
+            track="\n".join(f"{moment(p.at)} {p.city} {p.text}" for p in shipment.points[:_TRACK_POINTS]),
+        )
+
+    def _not_shipped(self, turn: Turn, order: Order, answer: Answer) -> None:
+        if order.status is OrderStatus.PAID:
+            answer.say("utter_logistics_not_shipped", title=order_title(order), paid_at=moment(order.paid_at))
+            answer.offer(turn, "urge_shipping", order_number=order.number)
+        else:
+            answer.say("utter_logistics_no_parcel", title=order_title(order), status=order.status_label)
+
+
+class UrgeShipping(AboutAnOrder):
+    action_name = "action_urge_shipping"
+    intent = "urge_shipping"
+    nothing = "utter_urge_nothing"
+    refusals: ClassVar = {
+        Refusal.ALREADY_SHIPPED: "utter_urge_shipped",
+        Refusal.NOT_PAID: "utter_urge_not_paid",
+    }
+
+    def wanted(self, order: Order) -> bool:
+        return order.status is OrderStatus.PAID
+
+    async def about(self, turn: Turn, member_id: str, order: Order, answer: Answer) -> None:
+        if order.status in _HAS_PARCEL:
+            answer.say("utter_urge_already_shipped", title=order_title(order))
+            answer.offer(turn, "track_logistics", order_number=order.number)
+            return
+        receipt = await self.services.orders.urge(member_id, order.number, f"{turn.message_id}:{self.action_name}")
+        if receipt.ship_by:
+            answer.say("utter_urged_ship_by", title=order_title(order), ship_by=moment(receipt.ship_by))
+        else:
+            answer.say("utter_urged", title=order_title(order))
+
+
+class RefundProgress(AboutAnOrder):
+    action_name = "action_refund_progress"
+    intent = "refund_progress"
+    nothing = "utter_refund_none"
+
+    async def choose(self, turn: Turn, member_id: str) -> Choice:
+        """Without an order named, the latest request is meant: nobody asks after an order that is not refunded."""
+        if read_mention(turn.text, turn.entities) != Mention():
+            return await super().choose(turn, member_id)
+        requested = [request.order_number for request in await self.services.returns.progress(member_id)]
+        if not requested:
+            return Nothing(has_orders=True)
+        last = turn.slots.get("last_order_number")
+        number = last if last in requested else requested[0]
+        return Chosen(await self.services.orders.get(member_id, number))
+
+    async def about(self, turn: Turn, member_id: str, order: Order, answer: Answer) -> None:
+        requests = await self.services.returns.progress(member_id, order.number)
+        if not requests:
+            answer.say("utter_refund_none_for_order", title=order_title(order))
+            return
+        request = requests[0]
+        refund = request.refund
+        dated = request.status is ReturnStatus.REFUNDING and refund.expected_on is not None
+        answer.say(
+            "utter_refund_refunding_dated" if dated else f"utter_refund_{request.status}",
+            title=order_title(order),
+            request_number=request.number,
+            requested_at=moment(request.created_at),
+            amount=money(refund.amount),
+            method=refund.method,
+            expected_on=day(refund.expected_on),
+            refunded_at=moment(refund.refunded_at),
+        )
+
+
+def _logistics_response(shipment: Shipment) -> str:
+    if not shipment.points:
+        return "utter_logistics_no_points"
+    if shipment.status in {ShipmentStatus.OUT_FOR_DELIVERY, ShipmentStatus.DELIVERED}:
+        return f"utter_logistics_{shipment.status}"
+    return "utter_logistics" if shipment.eta else "utter_logistics_no_eta"

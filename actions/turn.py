@@ -1,0 +1,100 @@
+"""What an action needs to know about the turn, read from Rasa's tracker once."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from rasa_sdk import Tracker
+
+
+@dataclass(frozen=True)
+class FaqHint:
+    """What the knowledge search found for the utterance, before validity is checked."""
+
+    outcome: str = "none"  # answer | choices | none
+    candidates: tuple[tuple[str, str], ...] = ()  # (entry id, question), best first
+
+    @classmethod
+    def from_metadata(cls, data: Mapping[str, Any] | None) -> Self:
+        if not data:
+            return cls()
+        candidates = tuple((item["entry_id"], item["question"]) for item in data.get("candidates", ()))
+        return cls(outcome=data.get("outcome", "none"), candidates=candidates)
+
+
+@dataclass(frozen=True)
+class Turn:
+    conversation_id: str
+    message_id: str
+    member_id: str | None
+    """Verified by the app; never taken from what the customer wrote."""
+    intent: str
+    text: str
+    """As typed; empty when a button was pressed."""
+    entities: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    slots: Mapping[str, Any] = field(default_factory=dict)
+    faq: FaqHint = FaqHint()
+    active_form: str | None = None
+    opened: str | None = None
+    """The form that this utterance opened."""
+    declined: frozenset[str] = frozenset()
+    """The forms that did not take this utterance: it was a digression, or it opened another form."""
+    previous_message_id: str | None = None
+
+    @classmethod
+    def read(cls, tracker: Tracker) -> Self:
+        message = tracker.latest_message
+        metadata = message.get("metadata") or {}
+        since, before = _split_at_last_user(tracker.events)
+        opened = next((e["name"] for e in since if e.get("event") == "active_loop" and e.get("name")), None)
+        declined = frozenset(e["name"] for e in since if e.get("event") == "action_execution_rejected")
+        text = message.get("text") or ""
+        return cls(
+            conversation_id=tracker.sender_id,
+            message_id=metadata.get("message_id") or message.get("message_id") or "",
+            member_id=metadata.get("member_id"),
+            intent=(message.get("intent") or {}).get("name") or "",
+            text="" if text.startswith("/") else text,
+            entities=_by_name(message.get("entities") or ()),
+            slots=tracker.slots,
+            faq=FaqHint.from_metadata(metadata.get("faq")),
+            active_form=tracker.active_loop_name,
+            opened=opened,
+            declined=declined,
+            previous_message_id=(before or {}).get("message_id"),
+        )
+
+    def entity(self, name: str) -> str | None:
+        values = self.entities.get(name)
+        return values[0] if values else None
+
+    @property
+    def form_failures(self) -> int:
+        return int(self.slots.get("form_failures") or 0)
+
+    @property
+    def offer(self) -> Mapping[str, Any]:
+        """What the bot's answer just before this utterance offered; empty when the talk has moved on."""
+        offer: Mapping[str, Any] = self.slots.get("offer") or {}
+        return offer if offer and offer.get("message_id") == self.previous_message_id else {}
+
+
+def _split_at_last_user(events: Sequence[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], dict[str, Any] | None]:
+    """The events since the last utterance, and the metadata of the utterance before it."""
+    newest_first: Iterator[Mapping[str, Any]] = reversed(events)
+    since = []
+    for event in newest_first:
+        if event.get("event") == "user":
+            break
+        since.append(event)
+    before = next((event.get("metadata") or {} for event in newest_first if event.get("event") == "user"), None)
+    return since, before
+
+
+def _by_name(entities: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for entity in entities:
+        name, value = entity["entity"], str(entity["value"])
+        if value not in found.get(name, ()):
+            found[name] = (*found.get(name, ()), value)
+    return found

@@ -1,0 +1,45 @@
+"""How data reads in a sentence: times in Chinese local time, money without idle zeros, an order as one short line."""
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+
+from actions.backends.protocols import Order
+
+SHOP_TIME = timezone(timedelta(hours=8))
+_TITLE_LENGTH = 14
+_UNKNOWN = "—"
+
+Button = Mapping[str, str]
+
+
+def moment(at: datetime | None) -> str:
+    return f"{at.astimezone(SHOP_TIME):%m-%d %H:%M}" if at else _UNKNOWN
+
+
+def day(on: date | datetime | None) -> str:
+    if on is None:
+        return _UNKNOWN
+    local = on.astimezone(SHOP_TIME) if isinstance(on, datetime) else on
+    return f"{local.month}月{local.day}日"
+
+
+def money(amount: Decimal) -> str:
+    return f"¥{amount:.2f}".removesuffix(".00")
+
+
+def short(text: str, length: int = _TITLE_LENGTH) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def order_title(order: Order) -> str:
+    """11-08 花王纸尿裤等2件 ¥128"""
+    pieces = sum(item.quantity for item in order.items)
+    name = short(order.items[0].name) if order.items else order.number
+    several = f"等{pieces}件" if len(order.items) > 1 else ""
+    return f"{order.created_at.astimezone(SHOP_TIME):%m-%d} {name}{several} {money(order.amount)}"
+
+
+def order_button(order: Order) -> dict[str, str]:
+    """What `shown_orders` keeps of an order, enough to show it again without asking the backend."""
+    return {"order_number": order.number, "title": f"{order_title(order)} {order.status_label}"}
