@@ -1,7 +1,8 @@
 """Transactions on SQLite (WAL) or PostgreSQL, one code path."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,13 @@ class Database:
     def __init__(self, url: str, data_key: str, *, pool_size: int = 8) -> None:
         self.engine: AsyncEngine = _engine(url, pool_size)
         self.engine.dialect.kefu_cipher = Cipher(data_key)  # type: ignore[attr-defined]
-        self.is_sqlite = self.engine.dialect.name == "sqlite"
+        # SQLite has one writer. Waiting here in order beats its own way, which is to sleep and ask again.
+        self._writer = asyncio.Lock() if self.engine.dialect.name == "sqlite" else nullcontext()
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
         """A write transaction: committed at the end, rolled back on an error."""
-        async with self.engine.connect() as conn:
+        async with self._writer, self.engine.connect() as conn:
             await conn.execution_options(kefu_write=True)
             async with conn.begin():
                 yield conn
