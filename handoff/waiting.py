@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from core.conversation import transcript
 from core.conversation.message import Message
 from core.storage.tables import messages
 from handoff import queue, record, tickets
@@ -41,13 +42,19 @@ async def do_answer(conn: AsyncConnection, said: Message, agents_available: int)
 
 
 async def _leave_ticket(conn: AsyncConnection, handoff: record.Handoff, said: Message) -> queue.Change | None:
-    """Everything is in the summary and the transcript already; the customer need not say it again."""
-    lines = handoff.summary.get("lines", [])
+    """What was said before is in the summary, what was said since is added; the customer need not say it again."""
+    subject = f"{handoff.summary['customer']['name']}：{labels().reason(handoff.reason)}"
+    summary = [f"{line['label']}：{line['text']}" for line in handoff.summary["lines"]]
+    since = [
+        f"{labels().lines['since']}：{message.text}"
+        for message in await transcript.newest(conn, said.conversation_id)
+        if message.author == "customer" and message.created_at > handoff.created_at and message.id != said.id
+    ]
     ticket = await tickets.do_create(
         conn,
         said.conversation_id,
-        subject=f"{handoff.summary['customer']['name']}：{labels().reason(handoff.reason)}",
-        body="\n".join(f"{line['label']}：{line['text']}" for line in lines)[: tickets.LONGEST_BODY],
+        subject=subject,
+        body="\n".join([*summary, *since] or [subject])[: tickets.LONGEST_BODY],
         priority="high" if handoff.priority else "normal",
         handoff_id=handoff.id,
         key=said.id,

@@ -1,0 +1,110 @@
+"""What the desk shows: the queue as cards, and one handoff in full."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import structlog
+from sqlalchemy import select
+
+from core.conversation import transcript
+from core.conversation.message import Message
+from core.errors import NotFound, Unavailable
+from core.storage.database import Database
+from core.storage.tables import conversations
+from handoff import cards, record, tickets
+from handoff.agents import Agent
+from handoff.facts import CustomerFacts, Facts
+from handoff.labels import labels
+from handoff.presence import Presence
+from handoff.privacy import masked
+from handoff.record import Handoff
+from handoff.schema import Card, DecisionView, Detail, EvidenceView, MessageView, Queue, TicketView
+
+RECENT = 20
+MESSAGES_SHOWN = 200
+
+logger = structlog.get_logger()
+
+
+class Desk:
+    """Reads for one agent at a time: an analyst sees personal data masked, and no facts."""
+
+    def __init__(self, database: Database, presence: Presence, facts: CustomerFacts) -> None:
+        self.database = database
+        self.presence = presence
+        self._facts = facts
+
+    async def queue(self, agent: Agent) -> Queue:
+        available = await self.presence.available()
+        async with self.database.connect() as conn:
+            opened = await record.listed(conn, (record.WAITING, record.TAKEN))
+            closed = await record.recently_closed(conn, RECENT)
+            talks = await cards.talks(conn, [*opened, *closed])
+        shown_as = {handoff.id: cards.card(handoff, talks[handoff.conversation_id]) for handoff in (*opened, *closed)}
+        taken = [handoff for handoff in opened if handoff.status == record.TAKEN]
+        shown = Queue(
+            waiting=[shown_as[handoff.id] for handoff in opened if handoff.status == record.WAITING],
+            mine=[shown_as[handoff.id] for handoff in taken if handoff.agent_id == agent.id],
+            others=[shown_as[handoff.id] for handoff in taken if handoff.agent_id != agent.id],
+            recent=[shown_as[handoff.id] for handoff in closed],
+            agents_available=available,
+        )
+        return shown if agent.may_act else masked(shown)
+
+    async def detail(self, agent: Agent, handoff_id: str) -> Detail:
+        """Raises NotFound."""
+        async with self.database.connect() as conn:
+            handoff = await record.read(conn, handoff_id)
+            talk = (await cards.talks(conn, [handoff]))[handoff.conversation_id]
+            said = await transcript.newest(conn, handoff.conversation_id, MESSAGES_SHOWN)
+            written = await tickets.of_customer(conn, handoff.conversation_id)
+            member = select(conversations.c.member_id).where(conversations.c.id == handoff.conversation_id)
+            member_id = (await conn.execute(member)).scalar_one()
+        facts, missing = await self._customer_facts(member_id) if agent.may_act else (None, "分析员看不到客户资料")
+        shown = Detail(
+            handoff=cards.card(handoff, talk),
+            summary={"lines": handoff.summary.get("lines", [])},
+            decision=_decision(handoff),
+            messages=[message_view(message) for message in said],
+            facts=facts,
+            facts_missing=missing,
+            tickets=[ticket_view(ticket) for ticket in written],
+        )
+        return shown if agent.may_act else masked(shown)
+
+    async def card(self, handoff: Handoff) -> Card:
+        async with self.database.connect() as conn:
+            return cards.card(handoff, (await cards.talks(conn, [handoff]))[handoff.conversation_id])
+
+    async def _customer_facts(self, member_id: str | None) -> tuple[Facts | None, str | None]:
+        """The facts, or why there are none: the desk works without them."""
+        if member_id is None:
+            return None, "访客未登录，没有会员资料"
+        try:
+            return await self._facts.read(member_id), None
+        except (Unavailable, NotFound) as error:
+            logger.warning("no customer facts for the desk", error=error.message)
+            return None, "店铺系统暂时查不到这位客户的资料"
+
+
+def message_view(message: Message) -> MessageView:
+    return MessageView.model_validate(message.as_json())
+
+
+def ticket_view(ticket: tickets.Ticket) -> TicketView:
+    return TicketView.model_validate(asdict(ticket))
+
+
+def _decision(handoff: Handoff) -> DecisionView:
+    """A handoff that no decision led to (the bot broke down) has no evidence."""
+    evidence = [
+        EvidenceView(
+            **item,
+            label=labels().signals.get(item["signal"], item["signal"]),
+            without_label=labels().reason(item["without"]) if item["without"] else None,
+        )
+        for item in handoff.decision.get("evidence", [])
+    ]
+    reason = handoff.reason
+    return DecisionView(handoff=True, reason=reason, reason_label=labels().reason(reason), evidence=evidence)

@@ -1,0 +1,31 @@
+"""What an analyst may see: the same pages, personal data masked."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from core.masking import mask
+
+View = TypeVar("View", bound=BaseModel)
+
+NAMES = ("name",)
+WORDS = ("text", "last_text", "note", "subject", "body")
+
+
+def masked(view: View) -> View:
+    """The view with customers' names and whatever was said or written masked."""
+    return type(view).model_validate(_masked(view.model_dump()))
+
+
+def _masked(value: Any, key: str = "") -> Any:
+    if isinstance(value, dict):
+        return {key: _masked(item, key) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(item, key) for item in value]
+    if isinstance(value, str) and key in NAMES:
+        return value[:1] + "**"
+    if isinstance(value, str) and key in WORDS:
+        return mask(value)
+    return value
