@@ -34,6 +34,9 @@ MAX_FAILURES = 3
 MOODS_KEPT = 5
 CONVERSATIONS_IN_MEMORY = 20_000
 
+Next = tuple[lease.Lease, Row[Any] | None]
+"""Who holds the conversation now, and its next waiting message."""
+
 logger = structlog.get_logger()
 
 
@@ -162,9 +165,7 @@ class Gateway:
             await asyncio.sleep(pause)
         return Turn((self._apology,), {"failed": failures}, ())
 
-    async def _commit(
-        self, row: Row[Any], held: lease.Lease, prepared: Prepared
-    ) -> tuple[lease.Lease, Row[Any] | None]:
+    async def _commit(self, row: Row[Any], held: lease.Lease, prepared: Prepared) -> Next:
         """Store the outcome of a bot turn, and look for the next message."""
         sent: list[Message] = []
         change = None
@@ -186,7 +187,7 @@ class Gateway:
         await self._tell(row, sent, change)
         return following
 
-    async def _pass_on(self, row: Row[Any], held: lease.Lease) -> tuple[lease.Lease, Row[Any] | None]:
+    async def _pass_on(self, row: Row[Any], held: lease.Lease) -> Next:
         """People hold the conversation: the bot is silent, the message is theirs."""
         change = None
         async with self._database.begin() as conn:
@@ -197,7 +198,7 @@ class Gateway:
         await self._bus.publish("desk", {"conversation_id": row.conversation_id})
         return following
 
-    async def _following(self, conn: AsyncConnection, conversation_id: str) -> tuple[lease.Lease, Row[Any] | None]:
+    async def _following(self, conn: AsyncConnection, conversation_id: str) -> Next:
         row = await inbox.next_waiting(conn, conversation_id)
         if row is None:
             await lease.do_release(conn, conversation_id, self._worker)
@@ -233,9 +234,9 @@ def _pauses() -> Iterator[float]:
 
 
 def _event(turn: Turn, understood: Understood | None) -> dict[str, Any]:
-    data: dict[str, Any] = {"understanding": turn.understanding, "actions": list(turn.actions)}
-    if understood:
-        data |= understood.as_json()
-    if turn.handoff:
-        data["decision"] = turn.handoff["decision"]
-    return data
+    data: dict[str, Any] = {
+        "understanding": turn.understanding,
+        "actions": list(turn.actions),
+        "decision": turn.decision,
+    }
+    return data | understood.as_json() if understood else data

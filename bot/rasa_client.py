@@ -10,6 +10,7 @@ from core.conversation.message import Button, Reply
 from core.errors import KefuError, Unavailable
 
 HANDOFF = "handoff"
+STORE_UNAVAILABLE = '"store_unavailable"'  # code of the channel's error while its tracker store is away
 
 
 class AssistantFailed(KefuError):
@@ -20,12 +21,17 @@ class AssistantFailed(KefuError):
 
 @dataclass(frozen=True)
 class Turn:
-    """What the assistant made of one message. `handoff` is the effect of `action_handover`, if it ran."""
+    """What the assistant made of one message.
+
+    `decision` is what the handoff policy decided, with all its signals; `handoff` is the effect of `action_handover`,
+    if it ran.
+    """
 
     replies: tuple[Reply, ...]
     understanding: dict[str, Any]
     actions: tuple[str, ...]
     handoff: dict[str, Any] | None = None
+    decision: dict[str, Any] | None = None
 
 
 class Assistant:
@@ -53,7 +59,8 @@ class Assistant:
         except httpx.TransportError as error:
             raise Unavailable(f"the assistant does not answer: {error!r}") from error
         if response.status_code != httpx.codes.OK:
-            raise AssistantFailed(f"the assistant answered {response.status_code}: {response.text[:500]}")
+            kind = Unavailable if STORE_UNAVAILABLE in response.text else AssistantFailed
+            raise kind(f"the assistant answered {response.status_code}: {response.text[:500]}")
         return _turn(orjson.loads(response.content))
 
 
@@ -68,4 +75,4 @@ def _turn(answer: dict[str, Any]) -> Turn:
         buttons = tuple(Button(b["title"], b["payload"]) for b in item.get("buttons") or ())
         if item.get("text") or buttons or item.get("image") or custom:
             replies.append(Reply(text=item.get("text"), buttons=buttons, image=item.get("image"), custom=custom))
-    return Turn(tuple(replies), answer["understanding"], tuple(answer["actions"]), handoff)
+    return Turn(tuple(replies), answer["understanding"], tuple(answer["actions"]), handoff, answer.get("decision"))

@@ -5,16 +5,21 @@ An unknown or malformed key stops the start and is named. Secrets have no defaul
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.errors import SettingsError
 
 HOME = Path(__file__).resolve().parent.parent
 PREFIX = "KEFU_"
+
+
+def _split(value: Any) -> Any:
+    """`https://a.example, https://b.example` as a tuple."""
+    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
 
 
 class Settings(BaseSettings):
@@ -44,10 +49,12 @@ class Settings(BaseSettings):
     backend_timeout_seconds: float = Field(2.5, gt=0)
 
     encoder: str = "embedded"
+    cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ()
 
     secret_key: SecretStr
     data_key: SecretStr
     action_token: SecretStr
+    member_key: SecretStr | None = None
     demo_agent_password: SecretStr | None = None
 
     def model_post_init(self, _context: Any) -> None:
