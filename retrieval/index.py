@@ -1,4 +1,4 @@
-"""The searchable form of the knowledge: every phrasing once by meaning (FAISS) and once by characters (BM25)."""
+"""The searchable form of the knowledge. Never changes once built; a new one takes its place."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,9 +12,33 @@ from numpy.typing import NDArray
 
 from retrieval.encoder.protocol import Vectors
 from retrieval.knowledge import Entry
-from retrieval.lexical import LexicalIndex
+from retrieval.lexical import LexicalIndex, Match
 
-faiss.omp_set_num_threads(1)  # one query is too small to share; many queries come side by side
+faiss.omp_set_num_threads(1)  # one question is too small to share out; many questions come side by side
+
+Positions = NDArray[np.int64]
+Encode = Callable[[Sequence[str]], Vectors]
+
+
+class TextIndex:
+    """Texts by meaning (FAISS) and by characters (BM25)."""
+
+    def __init__(self, texts: Sequence[str], vectors: Vectors) -> None:
+        self.vectors = vectors
+        self._lexical = LexicalIndex(texts)
+        self._dense: Any = faiss.IndexFlatIP(vectors.shape[1])
+        self._dense.add(vectors)
+
+    def match(self, question: str) -> Match:
+        return self._lexical.match(question)
+
+    def candidates(self, vector: Vectors, match: Match, count: int) -> Positions:
+        """The `count` nearest to the unit vector (d,) and the `count` best by BM25, unordered and each once."""
+        count = min(count, len(self.vectors))
+        if not count:
+            return np.empty(0, np.int64)
+        _scores, nearest = self._dense.search(vector.reshape(1, -1), count)
+        return np.union1d(nearest[0], np.argpartition(match.bm25, -count)[-count:])
 
 
 @dataclass(frozen=True)
@@ -32,46 +56,44 @@ class Indexed:
 
 @dataclass(frozen=True)
 class KnowledgeIndex:
-    """Never changes once built. Phrasing p is `texts[p]` and belongs to `entries[owners[p]]`."""
+    """Entry e has the phrasings `starts[e]:starts[e + 1]` (the question first) and the body e: question and answer,
+    which finds what no phrasing has foreseen. `owners[p]` is the entry of phrasing p."""
 
     entries: tuple[Indexed, ...]
     texts: tuple[str, ...]
-    owners: NDArray[np.int64]
-    vectors: Vectors
-    lexical: LexicalIndex
+    starts: Positions
+    owners: Positions
+    phrasings: TextIndex
+    bodies: TextIndex
     fingerprint: str
-    _dense: Any
 
     @classmethod
-    def build(
-        cls, entries: Sequence[Entry], encode: Callable[[Sequence[str]], Vectors], encoder: str
-    ) -> "KnowledgeIndex":
-        """From the active ones of `entries`. `encoder` names what `encode` does: it is part of the fingerprint."""
+    def build(cls, entries: Sequence[Entry], encode: Encode, encoder_name: str) -> "KnowledgeIndex":
+        """From the active ones of `entries`."""
         active = [entry for entry in entries if entry.status == "active"]
+        counts = [len(entry.phrasings) for entry in active]
         texts = tuple(phrasing for entry in active for phrasing in entry.phrasings)
-        vectors = encode(texts)
-        dense = faiss.IndexFlatIP(vectors.shape[1])
-        dense.add(vectors)
+        bodies = [body_of(entry) for entry in active]
+        vectors = encode([*texts, *bodies])
         return cls(
             entries=tuple(Indexed(e.id, e.question, e.valid_from, e.valid_until) for e in active),
             texts=texts,
-            owners=np.repeat(np.arange(len(active)), [len(entry.phrasings) for entry in active]),
-            vectors=vectors,
-            lexical=LexicalIndex(texts),
-            fingerprint=fingerprint(active, encoder),
-            _dense=dense,
+            starts=np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]),
+            owners=np.repeat(np.arange(len(active)), counts),
+            phrasings=TextIndex(texts, vectors[: len(texts)]),
+            bodies=TextIndex(bodies, vectors[len(texts) :]),
+            fingerprint=fingerprint(active, encoder_name),
         )
 
-    def nearest(self, vector: Vectors, count: int) -> NDArray[np.int64]:
-        """At most `count` phrasings by falling cosine to the unit vector (d,)."""
-        _scores, found = self._dense.search(vector.reshape(1, -1), min(count, len(self.texts)))
-        return np.asarray(found[0], np.int64)
+
+def body_of(entry: Entry) -> str:
+    return "\n".join(dict.fromkeys((entry.question, entry.answer)))
 
 
-def fingerprint(entries: Sequence[Entry], encoder: str) -> str:
-    """Equal when searching would find the same: same encoder, same phrasings of the same active entries."""
-    digest = sha256(encoder.encode())
+def fingerprint(entries: Sequence[Entry], encoder_name: str) -> str:
+    """Equal when a search would find the same: same encoder, same texts of the same active entries."""
+    digest = sha256(encoder_name.encode())
     for entry in entries:
         if entry.status == "active":
-            digest.update("\n".join((entry.id, *entry.phrasings, "")).encode())
+            digest.update("\0".join((entry.id, *entry.phrasings, entry.answer, "")).encode())
     return digest.hexdigest()[:16]

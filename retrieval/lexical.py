@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -17,8 +18,17 @@ _B = 0.75
 _UNIT = re.compile(r"[a-z0-9]+|[^\W\da-z_]")
 
 
+@dataclass(frozen=True)
+class Match:
+    """How each indexed text (size,) agrees with a question: `bm25`, and which share of the question it covers (0..1),
+    weighted by how telling each gram is (IDF). A gram that no text has counts as most telling."""
+
+    bm25: NDArray[np.float32]
+    coverage: NDArray[np.float32]
+
+
 def grams(text: str) -> list[str]:
-    """Units and pairs of neighbouring units, in order, with repeats."""
+    """Units and pairs of neighbouring units, with repeats."""
     units = _UNIT.findall(normalise(text).lower())
     return units + [left + right for left, right in pairwise(units)]
 
@@ -34,35 +44,29 @@ class LexicalIndex:
             for gram in count:
                 self._ids.setdefault(gram, len(self._ids))
         lengths = np.array([count.total() for count in counts], np.float32)
-        posting_text = np.repeat(np.arange(self.size), [len(count) for count in counts])
-        posting_gram = np.array([self._ids[gram] for count in counts for gram in count], np.int64)
+        text_of = np.repeat(np.arange(self.size), [len(count) for count in counts])
+        gram_of = np.array([self._ids[gram] for count in counts for gram in count], np.int64)
         frequency = np.array([times for count in counts for times in count.values()], np.float32)
-        found_in = np.bincount(posting_gram, minlength=len(self._ids))
-        self._idf = np.log1p((self.size - found_in + 0.5) / (found_in + 0.5)).astype(np.float32)
+        found_in = np.bincount(gram_of, minlength=len(self._ids))
+        self._idf = np.log1p((self.size - found_in + 0.5) / (found_in + 0.5))
         self._idf_unseen = float(np.log1p((self.size + 0.5) / 0.5))
-        norm = _K1 * (1 - _B + _B * lengths / max(float(lengths.mean()) if self.size else 0.0, 1.0))
-        impact = self._idf[posting_gram] * frequency * (_K1 + 1) / (frequency + norm[posting_text])
-        order = np.argsort(posting_gram, kind="stable")
+        norm = _K1 * (1 - _B + _B * lengths / max(float(lengths.sum()) / max(self.size, 1), 1.0))
+        impact = self._idf[gram_of] * frequency * (_K1 + 1) / (frequency + norm[text_of])
+        order = np.argsort(gram_of, kind="stable")
         self._starts = np.concatenate([[0], np.cumsum(found_in)])
-        self._texts = posting_text[order].astype(np.int32)
+        self._texts = text_of[order].astype(np.int32)
         self._impacts = impact[order].astype(np.float32)
 
-    def scores(self, text: str) -> NDArray[np.float32]:
-        """(size,) BM25 of every indexed text."""
-        spans = [slice(self._starts[g], self._starts[g + 1]) for g in self._known(text)]
-        if not spans:
-            return np.zeros(self.size, np.float32)
+    def match(self, question: str) -> Match:
+        asked = set(grams(question))
+        known = [self._ids[gram] for gram in asked if gram in self._ids]
+        if not known:
+            return Match(np.zeros(self.size, np.float32), np.zeros(self.size, np.float32))
+        spans = [slice(self._starts[gram], self._starts[gram + 1]) for gram in known]
         texts = np.concatenate([self._texts[span] for span in spans])
         impacts = np.concatenate([self._impacts[span] for span in spans])
-        return np.bincount(texts, impacts, self.size).astype(np.float32)
-
-    def weights(self, text: str) -> dict[str, float]:
-        """The text's distinct grams with how telling each is in this index (IDF); an unseen one tells most."""
-        return {gram: self._weight(gram) for gram in dict.fromkeys(grams(text))}
-
-    def _weight(self, gram: str) -> float:
-        known = self._ids.get(gram)
-        return self._idf_unseen if known is None else float(self._idf[known])
-
-    def _known(self, text: str) -> list[int]:
-        return [self._ids[gram] for gram in dict.fromkeys(grams(text)) if gram in self._ids]
+        telling = self._idf[known]
+        total = float(telling.sum()) + self._idf_unseen * (len(asked) - len(known))
+        covered = np.bincount(texts, np.repeat(telling, [span.stop - span.start for span in spans]), self.size)
+        bm25 = np.bincount(texts, impacts, self.size)
+        return Match(bm25.astype(np.float32), (covered / total).astype(np.float32))
