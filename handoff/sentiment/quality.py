@@ -42,6 +42,32 @@ def quality(probabilities: Floats, labels: Labels) -> Quality:
     )
 
 
+@dataclass(frozen=True)
+class AngerGate:
+    """The sentiment score at which an utterance alone hands over, and what that threshold is worth."""
+
+    threshold: float
+    precision: float
+    """Of the utterances at or below the threshold, the share that is very negative."""
+    recall: float
+    """Of the very negative utterances, the share at or below the threshold."""
+
+
+def anger_gate(probabilities: Floats, labels: Labels, precision: float) -> AngerGate:
+    """The mildest threshold, in steps of 0.01, that has at least this precision; -1 when there is none."""
+    for threshold in np.round(np.arange(0, -1, -0.01), 2):
+        gate = at_threshold(probabilities, labels, float(threshold))
+        if gate.precision >= precision:
+            return gate
+    return at_threshold(probabilities, labels, -1.0)
+
+
+def at_threshold(probabilities: Floats, labels: Labels, threshold: float) -> AngerGate:
+    fires, angry = probabilities @ DEGREE_SCORES <= threshold, labels == 0
+    hits = float((fires & angry).sum())
+    return AngerGate(threshold, _rounded(hits / max(fires.sum(), 1)), _rounded(hits / max(angry.sum(), 1)))
+
+
 def expected_calibration_error(probabilities: Floats, labels: Labels) -> float:
     """Mean over bins of |accuracy - confidence|, weighted by the bins' sizes."""
     confidence = probabilities.max(axis=1)

@@ -24,16 +24,17 @@ from sklearn.model_selection import StratifiedKFold
 
 from handoff.sentiment.classifier import DEGREES, Classifier, Floats, NgramVocabulary, VectorScaling, softmax
 from handoff.sentiment.model import blank_pipeline
-from handoff.sentiment.quality import Labels, Quality, quality
+from handoff.sentiment.quality import AngerGate, Labels, Quality, anger_gate, at_threshold, quality
 from retrieval.encoder.protocol import Encoder
 from retrieval.text import normalise
 
-RECIPE = 1
+RECIPE = 2
 """Raise it when a change of this module must lead to a new training."""
 
 FOLDS = 5
 STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0)
 MIN_TEXTS = 2
+ANGER_PRECISION = 0.9
 REPORT = "report.json"
 
 
@@ -49,6 +50,9 @@ class Report:
     temperature: float
     out_of_fold: Quality
     held_out: Quality | None
+    anger: AngerGate
+    """Calibrated out of fold; `handoff/thresholds.json` follows it."""
+    anger_held_out: AngerGate | None
     skipped: bool = False
     """True: nothing had changed, the model in the folder was kept."""
 
@@ -60,8 +64,9 @@ class Report:
     @classmethod
     def load(cls, folder: Path, skipped: bool) -> Report:
         data = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-        held_out = Quality(**data["held_out"]) if data["held_out"] else None
-        return cls(**{**data, "out_of_fold": Quality(**data["out_of_fold"]), "held_out": held_out, "skipped": skipped})
+        kinds = {"out_of_fold": Quality, "held_out": Quality, "anger": AngerGate, "anger_held_out": AngerGate}
+        parts = {name: kind(**data[name]) if data[name] else None for name, kind in kinds.items()}
+        return cls(**{**data, **parts, "skipped": skipped})
 
 
 @dataclass(frozen=True)
@@ -87,14 +92,18 @@ def train(tsv: Path, encoder: Encoder, folder: Path, held_out: Path | None = Non
     strength, logits = _choose_strength(examples)
     temperature = _temperature(logits, examples.labels)
     classifier = _fit(examples, strength, temperature)
-    tested = _encoded(held_out, encoder) if held_out else None
+    calibrated = softmax(logits / temperature)
+    anger = anger_gate(calibrated, examples.labels, ANGER_PRECISION)
+    tested = _measure(classifier, _encoded(held_out, encoder), anger.threshold) if held_out else (None, None)
     report = Report(
         data_hash=data_hash,
         encoder=encoder.name,
         strength=strength,
         temperature=temperature,
-        out_of_fold=quality(softmax(logits / temperature), examples.labels),
-        held_out=quality(_predict(classifier, tested), tested.labels) if tested else None,
+        out_of_fold=quality(calibrated, examples.labels),
+        held_out=tested[0],
+        anger=anger,
+        anger_held_out=tested[1],
     )
     _write(classifier, report, folder)
     return report
@@ -161,6 +170,11 @@ def _matrix(vocabulary: NgramVocabulary, texts: Sequence[str]) -> spmatrix:
 def _predict(classifier: Classifier, examples: Examples) -> Floats:
     pairs = zip(examples.texts, examples.vectors, strict=True)
     return np.stack([classifier.probabilities(text, vector) for text, vector in pairs])
+
+
+def _measure(classifier: Classifier, examples: Examples, threshold: float) -> tuple[Quality, AngerGate]:
+    guessed = _predict(classifier, examples)
+    return quality(guessed, examples.labels), at_threshold(guessed, examples.labels, threshold)
 
 
 def _temperature(logits: Floats, labels: Labels) -> float:

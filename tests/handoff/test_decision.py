@@ -40,11 +40,20 @@ WORSE = {
     ("given_signals", "reason"),
     [
         (Signals(), None),
-        (Signals(explicit_wish=0.59, sentiment=-0.6, low_confidence_streak=1, bulk_quantity=49), None),
+        (
+            Signals(
+                explicit_wish=0.59,
+                sentiment=-0.6,
+                sentiment_recent_mean=-0.34,
+                low_confidence_streak=1,
+                bulk_quantity=49,
+            ),
+            None,
+        ),
         (Signals(explicit_wish=0.6), "explicit_wish"),
         (Signals(low_confidence_streak=2), "low_confidence"),
-        (Signals(sentiment=-0.7), "negative_sentiment"),
-        (Signals(sentiment_recent_mean=-0.4), "negative_sentiment"),
+        (Signals(sentiment=-0.62), "negative_sentiment"),
+        (Signals(sentiment_recent_mean=-0.35), "negative_sentiment"),
         (Signals(risk_terms=("过敏",)), "safety_or_legal"),
         (Signals(form_failures=3), "stuck_form"),
         (Signals(unhelpful_streak=2), "unhelpful_answer"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,9 +11,11 @@ import pytest
 import spacy
 from numpy.typing import NDArray
 
+from core.settings import HOME
+from handoff.decision import load_thresholds
 from handoff.sentiment import SentimentModel
 from handoff.sentiment.classifier import DEGREES, NgramVocabulary, ngrams, softmax
-from handoff.sentiment.quality import expected_calibration_error
+from handoff.sentiment.quality import AngerGate, anger_gate, expected_calibration_error
 from handoff.sentiment.training import REPORT, Report, SentimentDataError, train
 
 DATA = Path(__file__).parent / "data" / "sentiment.tsv"
@@ -130,6 +133,22 @@ def test_scoring_takes_less_than_a_millisecond(model: SentimentModel) -> None:
         model.score(text, vector)
         times.append(perf_counter() - start)
     assert sorted(times)[len(times) // 2] < 0.001
+
+
+def test_the_threshold_of_the_decision_follows_the_model() -> None:
+    report = HOME / "var" / "models" / "sentiment" / REPORT
+    if not report.exists():
+        pytest.skip("no trained sentiment model; ./kefu train makes it")
+    calibrated = json.loads(report.read_text(encoding="utf-8"))["anger"]["threshold"]
+    assert load_thresholds().sentiment == pytest.approx(calibrated, abs=0.1)
+
+
+def test_the_anger_gate_by_hand() -> None:
+    furious, cross, calm = [1, 0, 0, 0, 0], [0.2, 0.8, 0, 0, 0], [0, 0, 1, 0, 0]  # scores -1, -0.6, 0
+    probabilities = np.array([furious, furious, cross, cross, calm], dtype=np.float32)
+    labels = np.array([0, 0, 0, 1, 2])
+    assert anger_gate(probabilities, labels, precision=0.9) == AngerGate(-0.61, 1.0, 0.6667)
+    assert anger_gate(probabilities, labels, precision=0.7).recall == 1.0
 
 
 def test_ngrams_of_a_text() -> None:

@@ -8,7 +8,8 @@ export const muted = ref(recall(KEY) === '1')
 
 let context: AudioContext | null = null
 let blinking = 0
-const title = document.title
+const NAME = document.title
+let title = NAME
 
 export function mute(on: boolean): void {
   muted.value = on
@@ -35,6 +36,12 @@ export function ring(): void {
     tone.start(start + at)
     tone.stop(start + at + 0.32)
   }
+}
+
+/** How many wait stands in the title all the time. */
+export function count(waiting: number): void {
+  title = waiting ? `(${waiting}) ${NAME}` : NAME
+  document.title = title
 }
 
 /** Blinks until the page is looked at. */

@@ -6,12 +6,12 @@ import { draft, type Draft, type Entry, type Message, pending } from '../../../c
 import { Outgoing } from '../../../core/pages/outgoing'
 import { EventStream, type StreamEvent, type StreamState } from '../../../core/pages/sse'
 import { addLocal, mark, merge } from '../../../core/pages/thread'
-import { blink, ring } from './alert'
+import { blink, count, ring } from './alert'
 import * as api from './api'
 import { toast } from './toast'
 import type { Agent, Card, Detail, Priority, Queue, Resolution } from './types'
 
-const NONE: Queue = { waiting: [], mine: [], recent: [], agents_available: 0 }
+const NONE: Queue = { waiting: [], mine: [], others: [], recent: [], agents_available: 0 }
 
 export function useDesk(agent: Agent, onSignedOut: () => void) {
   const queue = shallowRef<Queue>(NONE)
@@ -23,7 +23,6 @@ export function useDesk(agent: Agent, onSignedOut: () => void) {
   const busy = ref(false)
   const available = ref(agent.available)
   const connection = ref<StreamState>('connecting')
-  const unread = ref<Record<string, number>>({})
   const threads = new Map<string, Entry[]>() // of conversations that were left with replies on their way
 
   const outgoing = new Outgoing({
@@ -53,7 +52,7 @@ export function useDesk(agent: Agent, onSignedOut: () => void) {
   let reading: Promise<void> | null = null
   let again = false
   /** Many changes at once make one reading, and one more for what changed during it. */
-  async function readQueue(quiet = false): Promise<void> {
+  async function readQueue(): Promise<void> {
     if (reading) {
       again = true
       return reading
@@ -63,11 +62,13 @@ export function useDesk(agent: Agent, onSignedOut: () => void) {
         again = false
         const now = await attempt(api.queue)
         if (!now) return
+        const first = queueRead.value === 0
         const known = new Set(queue.value.waiting.map((card) => card.id))
         const added = now.waiting.filter((card) => !known.has(card.id))
         queue.value = now
         queueRead.value = performance.now()
-        if (!quiet && added.length) announce(added)
+        count(now.waiting.length)
+        if (!first && added.length) announce(added)
       } while (again)
     })().finally(() => (reading = null))
     return reading
@@ -84,7 +85,6 @@ export function useDesk(agent: Agent, onSignedOut: () => void) {
     if (selected.value && selected.value !== id) leave(selected.value)
     selected.value = id
     history.replaceState(null, '', `#${id}`)
-    unread.value = { ...unread.value, [id]: 0 }
     opening.value = true
     const read = await attempt(() => api.read(id))
     if (selected.value !== id) return // another one was opened meanwhile
@@ -119,7 +119,7 @@ export function useDesk(agent: Agent, onSignedOut: () => void) {
     busy.value = false
     if (read && selected.value === id) show(read)
     else if (read) await open(id)
-    void readQueue(true)
+    void readQueue()
   }
 
   function reply(text: string): void {
@@ -145,7 +145,7 @@ export function useDesk(agent: Agent, onSignedOut: () => void) {
     busy.value = false
     if (done) {
       toast('会话已结束，已交还机器人', 'good')
-      void readQueue(true)
+      void readQueue()
       void open(id)
     }
     return done === true
@@ -182,15 +182,13 @@ export function useDesk(agent: Agent, onSignedOut: () => void) {
 
   function heard(id: string, message: Message): void {
     if (id === selected.value && detail.value) entries.value = merge(entries.value, [message])
+    queue.value = touch(queue.value, id, message)
     const card = queue.value.mine.find((one) => one.id === id)
-    if (message.author !== 'customer') return
     const away = id !== selected.value || document.visibilityState !== 'visible'
-    if (id !== selected.value) unread.value = { ...unread.value, [id]: (unread.value[id] ?? 0) + 1 }
-    if (card && away) {
+    if (card && away && message.author === 'customer') {
       ring()
       blink(`【新消息】${card.customer.name}`)
     }
-    queue.value = preview(queue.value, id, message.text)
   }
 
   const stream = new EventStream({
@@ -200,7 +198,7 @@ export function useDesk(agent: Agent, onSignedOut: () => void) {
       connection.value = state
       if (state !== 'open') return
       // The stream has no memory: what happened before it was open is read again.
-      void readQueue(queueRead.value === 0)
+      void readQueue()
       if (selected.value) void open(selected.value)
     },
     onRefused: onSignedOut,
@@ -224,8 +222,12 @@ export function useDesk(agent: Agent, onSignedOut: () => void) {
     busy,
     available,
     connection,
-    unread,
-    mine: computed(() => queue.value.mine.some((card) => card.id === selected.value)),
+    mayAct: agent.role !== 'analyst',
+    /** The open conversation is this agent's to reply to and to close; an administrator may step in anywhere. */
+    mine: computed(() => {
+      const card = detail.value?.handoff
+      return card?.status === 'taken' && (card.taken_by_id === agent.id || agent.role === 'admin')
+    }),
     start: () => {
       stream.start()
       const linked = location.hash.slice(1)
@@ -245,7 +247,13 @@ export function useDesk(agent: Agent, onSignedOut: () => void) {
 
 export type Desk = ReturnType<typeof useDesk>
 
-function preview(queue: Queue, id: string, text: string | null): Queue {
-  const touch = (cards: Card[]): Card[] => cards.map((card) => (card.id === id ? { ...card, last_text: text } : card))
-  return { ...queue, waiting: touch(queue.waiting), mine: touch(queue.mine) }
+/** The cards of a conversation after a message, without reading the queue again. */
+function touch(queue: Queue, id: string, message: Message): Queue {
+  const after = (card: Card): Card => {
+    if (card.id !== id) return card
+    if (message.author === 'customer') return { ...card, last_text: message.text, unread: card.unread + 1 }
+    return message.author === 'agent' ? { ...card, unread: 0 } : card
+  }
+  const { waiting, mine, others } = queue
+  return { ...queue, waiting: waiting.map(after), mine: mine.map(after), others: others.map(after) }
 }

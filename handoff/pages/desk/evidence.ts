@@ -17,6 +17,16 @@ function numberText(signal: string, value: number): string {
   return Number.isInteger(value) ? String(value) : value.toFixed(2).replace('-', '−')
 }
 
+/** The signals that made the difference, in one line. */
+export const inShort = (evidence: readonly Evidence[]): string =>
+  evidence
+    .filter((one) => one.fired)
+    .map((one) => `${one.label} ${valueText(one)}（阈值 ${thresholdText(one)}）`)
+    .join('，')
+
+/** What would have been without it. */
+export const otherwise = (one: Evidence): string => (one.without_label ? `否则因“${one.without_label}”` : '否则不转人工')
+
 /** Fired first, and among those the decisive ones; the order of precedence otherwise. */
 export const ranked = (evidence: readonly Evidence[]): Evidence[] =>
   [...evidence].sort((a, b) => Number(b.fired) - Number(a.fired) || Number(b.decisive) - Number(a.decisive))

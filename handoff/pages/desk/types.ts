@@ -15,20 +15,27 @@ export interface Card {
   conversation_id: string
   customer: { name: string; level: string | null; vip: boolean }
   channel: string
+  channel_label: string
   reason: string
   reason_label: string
   priority: number
   created_at: string
   waiting_seconds: number
-  taken_by?: string | null
+  taken_by: string | null
+  taken_by_id: string | null
   status: 'waiting' | 'taken' | 'closed' | 'cancelled'
+  resolution: Resolution | null
+  note: string | null
+  closed_at: string | null
   last_text: string | null
-  unread?: number
+  /** What the customer said since an agent last spoke. */
+  unread: number
 }
 
 export interface Queue {
   waiting: Card[]
   mine: Card[]
+  others: Card[]
   recent: Card[]
   agents_available: number
 }
@@ -47,6 +54,8 @@ export interface Evidence {
   threshold: number
   fired: boolean
   decisive: boolean
+  /** The reason there would have been without this signal; null: no handoff. */
+  without_label: string | null
 }
 
 export interface Decision {
@@ -84,5 +93,6 @@ export interface Detail {
   decision: Decision
   messages: Message[]
   facts: Facts | null
+  facts_missing: string | null
   tickets: Ticket[]
 }
