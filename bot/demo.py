@@ -28,6 +28,6 @@ def router(members: Members, tokens: Tokens, shown: list[DemoMember]) -> APIRout
     @api.post("/login")
     async def log_in(login: DemoLogin) -> dict[str, str]:
         member = await members.get(login.member_id)
-        return {"member_token": tokens.member_token(member.member_id)}
+        return {"member_token": tokens.member_token(member.id)}
 
     return api

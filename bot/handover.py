@@ -1,4 +1,4 @@
-"""From the bot to people: what a turn of the bot needs to hand a conversation over, and what happens while they hold it."""
+"""From the bot to people: how a turn hands a conversation over, and what happens while people hold it."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
