@@ -1,6 +1,7 @@
 """The command line, behind `./kefu`. Everything heavy is imported by the command that needs it."""
 
 import os
+import signal
 import sys
 from enum import StrEnum
 from typing import Annotated
@@ -180,9 +181,15 @@ def _overrides(
     return {name: value for name, value in given.items() if value}
 
 
+def _end(*_: object) -> None:
+    """SIGTERM ends like any exit does: what was started is stopped first."""
+    sys.exit(128 + signal.SIGTERM)
+
+
 def main() -> None:
     """Errors that we raise on purpose are said in one line; any other is a bug and shows its trace."""
     os.environ.setdefault("PYTHONUTF8", "1")  # for the programs we start
+    signal.signal(signal.SIGTERM, _end)
     try:
         cli(prog_name="./kefu")
     except KefuError as error:

@@ -37,11 +37,25 @@ def start(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_tie_to(os.getpid()),
+            preexec_fn=tie(signal.SIGKILL),
         )
     run_dir.mkdir(parents=True, exist_ok=True)
     (run_dir / f"{name}.pid").write_text(f"{process.pid} {_started_at(process.pid)}\n", encoding="utf-8")
     return process
+
+
+def tie(number: signal.Signals) -> Callable[[], None] | None:
+    """A `preexec_fn` that has the kernel send the child this signal when its parent, which is us, is no more."""
+    if _prctl is None:
+        return None
+    parent = os.getpid()
+
+    def in_child() -> None:
+        _prctl(_SET_PDEATHSIG, number)
+        if os.getppid() != parent:  # it died before the kernel was told
+            os._exit(1)
+
+    return in_child
 
 
 def stop(process: subprocess.Popen[bytes], grace_seconds: float) -> None:
@@ -96,18 +110,6 @@ def tail(log: Path, lines: int = 15) -> str:
     if not log.exists():
         return ""
     return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
-
-
-def _tie_to(parent: int) -> Callable[[], None] | None:
-    if _prctl is None:
-        return None
-
-    def tie() -> None:
-        _prctl(_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before the kernel was told
-            os._exit(1)
-
-    return tie
 
 
 def _started_at(pid: int) -> str | None:

@@ -73,8 +73,14 @@ def ensure_prepared(settings: Settings) -> None:
     """In a process of its own, so that what training needs is not held for as long as we serve."""
     if not stale(steps(settings), Stamps(settings.var_dir / "stamps")):
         return
-    result = subprocess.run([sys.executable, "-m", "bot.cli", "prepare"], cwd=settings.home, check=False)
-    if result.returncode != 0:
+    command = [sys.executable, "-m", "bot.cli", "prepare"]
+    with subprocess.Popen(command, cwd=settings.home, preexec_fn=processes.tie(signal.SIGTERM)) as child:
+        try:
+            code = child.wait()
+        except BaseException:  # Ctrl-C or SIGTERM: nothing goes on training alone
+            child.terminate()
+            raise
+    if code != 0:
         raise CannotStart("The set-up did not finish: see above. Run the command again; it goes on where it stopped.")
 
 
