@@ -69,6 +69,10 @@ class Answer:
     def set(self, **slots: Any) -> None:
         self.events += [{"event": "slot", "name": name, "value": value} for name, value in slots.items()]
 
+    def open_form(self, form: str) -> None:
+        """Right after this action, with the same utterance."""
+        self.events.append({"event": "followup", "name": form})
+
     def forget_form(self) -> None:
         self.set(**dict.fromkeys(FORM_SLOTS))
 

@@ -28,44 +28,30 @@ class AnswerFaq(CustomerAction):
             answer.offer(turn, "human_agent")
 
 
-class Fallback(CustomerAction):
-    """The intent was not clear. The knowledge base may know all the same; else the customer is asked to rephrase."""
-
-    action_name = "action_fallback"
-
-    async def respond(self, turn: Turn, answer: Answer) -> None:
-        if not await answer_from_knowledge(self, turn, answer):
-            answer.say("utter_rephrase")
-
-
 async def answer_from_knowledge(
     action: CustomerAction, turn: Turn, answer: Answer, *, certain_only: bool = False
 ) -> bool:
     """Say the entry found, or which ones may be meant; False when there is nothing valid to say."""
-    knowledge, now = action.services.knowledge, action.services.clock()
     if picked := turn.entity("entry_id"):
-        text = await knowledge.answer(picked, now)
-        if text is None:
-            return False
-        _say(turn, answer, picked, text)
+        return await _say(action, turn, answer, picked)
+    if turn.faq.outcome == "answer" and await _say(action, turn, answer, turn.faq.candidates[0][0]):
         return True
-    if turn.faq.outcome == "none" or (certain_only and turn.faq.outcome != "answer"):
+    if turn.faq.outcome == "none" or certain_only:
         return False
-    valid: list[tuple[str, str]] = []
-    for entry_id, question in turn.faq.candidates[:CHOICES]:
-        text = await knowledge.answer(entry_id, now)
-        if text is not None and turn.faq.outcome == "answer" and not valid and entry_id == turn.faq.candidates[0][0]:
-            _say(turn, answer, entry_id, text)
-            return True
-        if text is not None:
-            valid.append((entry_id, question))
-    if not valid or certain_only:
-        return False
-    buttons = [{"title": question, "payload": f'/faq{{"entry_id":"{entry_id}"}}'} for entry_id, question in valid]
-    answer.ask("utter_did_you_mean", buttons)
-    return True
+    valid = [
+        {"title": question, "payload": f'/faq{{"entry_id":"{entry_id}"}}'}
+        for entry_id, question in turn.faq.candidates[:CHOICES]
+        if await action.services.knowledge.answer(entry_id, action.services.clock())
+    ]
+    if valid:
+        answer.ask("utter_did_you_mean", valid)
+    return bool(valid)
 
 
-def _say(turn: Turn, answer: Answer, entry_id: str, text: str) -> None:
+async def _say(action: CustomerAction, turn: Turn, answer: Answer, entry_id: str) -> bool:
+    text = await action.services.knowledge.answer(entry_id, action.services.clock())
+    if text is None:
+        return False
     answer.say_text(text)
     answer.offer(turn, "faq", entry_id=entry_id)
+    return True

@@ -1,15 +1,21 @@
-"""Answers to what the bot said: an order named, yes, no. Outside of forms; an open form takes its own answers."""
+"""Answers to what the bot said: an order named, yes, no, or nothing understood. An open form takes its own answers first."""
 
 from collections.abc import Mapping
 
 from actions.base import Answer, CustomerAction
+from actions.faq import answer_from_knowledge
 from actions.references import read_mention
 from actions.services import Services
 from actions.turn import Turn
 
 ORDER_STATUS = "order_status"
-FORMS = {"cancel_order": "cancel_form", "return_goods": "return_form"}
-"""Forms that an answer may offer."""
+FORMS = {
+    "return_goods": "return_form",
+    "change_address": "address_form",
+    "cancel_order": "cancel_form",
+    "request_invoice": "invoice_form",
+}
+"""Forms about an order, by the intent that opens them; an answer may offer one, or ask for another order for it."""
 
 
 class Inform(CustomerAction):
@@ -22,14 +28,38 @@ class Inform(CustomerAction):
         self._by_intent = by_intent
 
     async def respond(self, turn: Turn, answer: Answer) -> None:
-        pending = self._by_intent.get(turn.slots.get("pending_intent") or "")
+        if not await self.names_an_order(turn, answer):
+            answer.say("utter_inform_unclear")
+
+    async def names_an_order(self, turn: Turn, answer: Answer) -> bool:
+        """Whether it does; then it has been dealt with."""
+        pending = turn.slots.get("pending_intent") or ""
         mention = read_mention(turn.text, turn.entities)
-        if pending and (mention.points or mention.malformed):
-            await pending.respond(turn, answer)
+        if mention.points and pending in FORMS:
+            answer.open_form(FORMS[pending])
+        elif (mention.points or mention.malformed) and pending in self._by_intent:
+            await self._by_intent[pending].respond(turn, answer)
         elif mention.number or mention.tracking_number:
             await self._by_intent[ORDER_STATUS].respond(turn, answer)
         else:
-            answer.say("utter_inform_unclear")
+            return False
+        return True
+
+
+class Fallback(CustomerAction):
+    """The intent was not clear. An answer to "which order?", or the knowledge base, may be; else: please rephrase."""
+
+    action_name = "action_fallback"
+
+    def __init__(self, services: Services, inform: Inform) -> None:
+        super().__init__(services)
+        self._inform = inform
+
+    async def respond(self, turn: Turn, answer: Answer) -> None:
+        if not turn.active_form and await self._inform.names_an_order(turn, answer):
+            return
+        if not await answer_from_knowledge(self, turn, answer):
+            answer.say("utter_rephrase")
 
 
 class Affirm(CustomerAction):
@@ -44,7 +74,7 @@ class Affirm(CustomerAction):
     async def respond(self, turn: Turn, answer: Answer) -> None:
         offered = turn.offer.get("intent", "")
         if form := FORMS.get(offered):
-            answer.events.append({"event": "followup", "name": form})
+            answer.open_form(form)
         elif action := self._by_intent.get(offered):
             await action.respond(turn, answer)
         else:

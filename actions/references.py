@@ -83,8 +83,7 @@ def matching(
         return _where(orders, lambda order: order.number == wanted)
     if mention.products:
         named = _where(orders, lambda order: any(_names(order, product) for product in mention.products))
-        if named:
-            return named
+        return named or tuple(orders)
     if mention.newest:
         return tuple(orders[:1])
     if mention.days_ago is not None:

@@ -12,8 +12,8 @@ from rasa_sdk.executor import ActionExecutor
 from rasa_sdk.interfaces import ActionNotFoundException
 
 from actions.base import CustomerAction
-from actions.faq import AnswerFaq, Fallback
-from actions.flow import Affirm, Deny, Inform
+from actions.faq import AnswerFaq
+from actions.flow import Affirm, Deny, Fallback, Inform
 from actions.forms.address import AddressForm, SubmitAddress
 from actions.forms.cancel import CancelForm, SubmitCancel
 from actions.forms.invoice import InvoiceForm, SubmitInvoice
@@ -75,16 +75,17 @@ def _actions(services: Services) -> list[CustomerAction]:
     ]
     by_intent: dict[str, CustomerAction] = {action.intent: action for action in about_orders}
     handover = Handover(services)
+    inform = Inform(services, by_intent)
     return [
         *about_orders,
         QueryPoints(services),
         MemberLevel(services),
         QueryCoupons(services),
         AnswerFaq(services),
-        Fallback(services),
         Complain(services),
         handover,
-        Inform(services, by_intent),
+        inform,
+        Fallback(services, inform),
         Affirm(services, {**by_intent, "human_agent": handover}),
         Deny(services),
         AskOrderNumber(services),

@@ -16,7 +16,7 @@ class Knowledge(Protocol):
 
 
 class Tickets(Protocol):
-    async def create(self, conversation_id: str, member_id: str | None, body: str, idempotency_key: str) -> str:
+    async def create(self, conversation_id: str, body: str, idempotency_key: str) -> str:
         """Leave a ticket for the people behind the bot. Returns its number, the same one for the same key."""
         ...
 

@@ -28,8 +28,12 @@ def money(amount: Decimal) -> str:
     return f"¥{amount:.2f}".removesuffix(".00")
 
 
-def short(text: str, length: int = _TITLE_LENGTH) -> str:
-    return text if len(text) <= length else text[: length - 1] + "…"
+def short(name: str) -> str:
+    """A product's name cut between two words if there is a place, for buttons and sentences."""
+    if len(name) <= _TITLE_LENGTH:
+        return name
+    head, space, _ = name[:_TITLE_LENGTH].rpartition(" ")
+    return head if space and len(head) >= _TITLE_LENGTH // 2 else name[: _TITLE_LENGTH - 1] + "…"
 
 
 def order_title(order: Order) -> str:

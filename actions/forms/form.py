@@ -89,9 +89,9 @@ class Form(CustomerAction):
         answer.set(confirm=False, requested_slot=None)
 
     def end(self, answer: Answer) -> None:
-        """The form has said why it cannot go on."""
+        """The form has said why it cannot go on. An order named next is for another try."""
         answer.forget_form()
-        answer.set(requested_slot=None)
+        answer.set(requested_slot=None, pending_intent=self.trigger)
 
     def when_unavailable(self, turn: Turn, answer: Answer) -> None:
         super().when_unavailable(turn, answer)
@@ -118,6 +118,10 @@ class Submit(CustomerAction):
             answer = await super().answer(turn)
         answer.forget_form()
         return answer
+
+    def when_refused(self, turn: Turn, refusal: NotAllowed, answer: Answer) -> None:
+        titled = {"title": turn.slots.get("order_title") or "", **refusal.details}
+        super().when_refused(turn, NotAllowed(refusal.code, details=titled), answer)
 
     def when_unavailable(self, turn: Turn, answer: Answer) -> None:
         answer.say("utter_submit_unsure")

@@ -9,7 +9,6 @@ from actions.forms.order_form import OrderForm
 from actions.turn import Turn
 from actions.wording import day, money, order_title
 
-_RECEIVED = {OrderStatus.DELIVERED, OrderStatus.COMPLETED}
 _NOT_SENT = {OrderStatus.PENDING_PAYMENT, OrderStatus.PAID}
 _REASON_INTENTS = {"inform", "return_goods", "complain", "deny", FALLBACK}
 _LONGEST_REASON = 100
@@ -26,7 +25,7 @@ class ReturnForm(OrderForm):
     }
 
     def wanted(self, order: Order) -> bool:
-        return order.status in _RECEIVED
+        return order.status is OrderStatus.DELIVERED
 
     async def accepts(self, turn: Turn, member_id: str, order: Order, answer: Answer) -> bool:
         if order.status in _NOT_SENT:

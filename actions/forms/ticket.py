@@ -31,7 +31,6 @@ class SubmitTicket(Submit):
     left = "utter_ticket_left"
 
     async def respond(self, turn: Turn, answer: Answer) -> None:
-        number = await self.services.tickets.create(
-            turn.conversation_id, turn.member_id, turn.slots["ticket_body"], self.key(turn)
-        )
+        body = turn.slots["ticket_body"]
+        number = await self.services.tickets.create(turn.conversation_id, body, self.key(turn))
         answer.say("utter_ticket_created", number=number)
