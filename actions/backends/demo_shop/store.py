@@ -34,7 +34,8 @@ class Store:
     up with Unavailable, as is one to a database that is not there."""
 
     def __init__(self, url: str, *, budget: float = 2.5, clock: Callable[[], datetime] = now_utc) -> None:
-        self.engine = open_engine(url)
+        # SQLite gives up on a lock by itself, before we give up on SQLite: its thread cannot be interrupted.
+        self.engine = open_engine(url, lock_seconds=budget * 0.8)
         self.clock = clock
         self._budget = budget
 
@@ -86,7 +87,7 @@ class Store:
         await self.engine.dispose()
 
 
-def open_engine(url: str) -> AsyncEngine:
+def open_engine(url: str, *, lock_seconds: float = 30.0) -> AsyncEngine:
     parsed = make_url(url)
     backend = parsed.get_backend_name()
     if backend not in DRIVERS:
@@ -96,7 +97,7 @@ def open_engine(url: str) -> AsyncEngine:
         return create_async_engine(parsed, pool_pre_ping=True)
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(parsed, connect_args={"timeout": 2})
+    engine = create_async_engine(parsed, connect_args={"timeout": lock_seconds})
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine

@@ -1,0 +1,85 @@
+"""Members, points and coupons, on every adapter."""
+
+import asyncio
+from decimal import Decimal
+
+import pytest
+
+from actions.backends.protocols import CouponStatus, NotAllowed, Redemption, Refusal, Shop
+from core.errors import InvalidInput, NotFound
+
+
+async def test_a_member_has_a_level(shop: Shop) -> None:
+    ordinary, vip = await shop.members.get("M0001"), await shop.members.get("M0002")
+    assert (ordinary.name, ordinary.level, ordinary.vip) == ("林晓雨", "普通", False)
+    assert (ordinary.next_level, ordinary.growth_to_next) == ("银卡", 1000 - ordinary.growth)
+    assert (vip.level, vip.vip, vip.next_level, vip.growth_to_next) == ("钻石", True, None, None)
+    assert vip.phone is not None and vip.phone[3:7] == "****"
+
+
+async def test_an_unknown_member_is_not_found(shop: Shop) -> None:
+    for call in (
+        shop.members.get("M9999"),
+        shop.members.points("M9999"),
+        shop.members.coupons("M9999"),
+        shop.members.redeem("M9999", 100, "k"),
+        shop.members.get("../M0001"),
+    ):
+        with pytest.raises(NotFound, match="no such member"):
+            await call
+
+
+async def test_points_add_up(shop: Shop) -> None:
+    points = await shop.members.points("M0002")
+    assert points.balance == 12680 == sum(entry.amount for entry in points.entries)
+    assert 0 < points.expiring <= points.balance and points.expires_on is not None
+    assert [entry.at for entry in points.entries] == sorted((e.at for e in points.entries), reverse=True)
+
+
+async def test_redeeming_makes_a_coupon_once(shop: Shop) -> None:
+    done = await shop.members.redeem("M0002", 1000, "m1:redeem")
+    assert (done.points, done.balance, done.coupon.value) == (1000, 11680, Decimal("10.00"))
+    assert await shop.members.redeem("M0002", 1000, "m1:redeem") == done
+    points = await shop.members.points("M0002")
+    assert points.balance == 11680 and points.entries[0].amount == -1000
+    assert done.coupon in await shop.members.coupons("M0002")
+
+
+async def test_too_many_points_are_refused(shop: Shop) -> None:
+    with pytest.raises(NotAllowed) as caught:
+        await shop.members.redeem("M0001", 900, "k")
+    assert caught.value.code == Refusal.NOT_ENOUGH_POINTS and caught.value.details == {"balance": "860"}
+
+
+async def test_points_are_redeemed_in_steps(shop: Shop) -> None:
+    with pytest.raises(NotAllowed) as caught:
+        await shop.members.redeem("M0001", 150, "k")
+    assert caught.value.code == Refusal.POINTS_STEP and caught.value.details == {"step": "100"}
+
+
+@pytest.mark.parametrize("points", [0, -100])
+async def test_points_must_be_positive(shop: Shop, points: int) -> None:
+    with pytest.raises(InvalidInput):
+        await shop.members.redeem("M0001", points, "k")
+
+
+async def test_a_key_at_the_same_time_takes_effect_once(shop: Shop) -> None:
+    done = await asyncio.gather(*(shop.members.redeem("M0002", 500, "same") for _ in range(5)))
+    assert len({result.coupon.code for result in done}) == 1
+    assert (await shop.members.points("M0002")).balance == 12180
+
+
+async def test_points_are_never_spent_twice(shop: Shop) -> None:
+    wishes = [shop.members.redeem("M0001", 300, f"k{n}") for n in range(5)]
+    results = await asyncio.gather(*wishes, return_exceptions=True)
+    assert sum(isinstance(result, Redemption) for result in results) == 2
+    assert sum(isinstance(result, NotAllowed) for result in results) == 3
+    assert (await shop.members.points("M0001")).balance == 260
+
+
+async def test_usable_coupons_come_first(shop: Shop) -> None:
+    coupons = await shop.members.coupons("M0002")
+    order = [CouponStatus.AVAILABLE] * 4
+    assert [coupon.status for coupon in coupons[:4]] == order
+    assert {coupon.status for coupon in coupons[4:]} == {CouponStatus.USED, CouponStatus.EXPIRED}
+    assert [c.valid_until for c in coupons[:4]] == sorted(c.valid_until for c in coupons[:4])
