@@ -94,7 +94,12 @@ def app(settings: Settings, overrides: Mapping[str, str]) -> Service:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", **overrides}
     probe = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
     return Service(
-        "app", command, environment, lambda: _answers(f"http://{probe}:{settings.port}/health"), start_seconds=90
+        "app",
+        command,
+        environment,
+        lambda: _answers(f"http://{probe}:{settings.port}/health"),
+        start_seconds=90,
+        after=("stores",),
     )
 
 

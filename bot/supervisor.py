@@ -26,7 +26,8 @@ class StartFailed(KefuError):
 
 @dataclass(frozen=True)
 class Service:
-    """`ready` answers whether it serves; `mend` is what to try when it does not come up."""
+    """`ready` answers whether it serves; `mend` is what to try when it does not come up; `after` names the services
+    that must be ready before it starts."""
 
     name: str
     command: Sequence[str | Path]
@@ -34,6 +35,7 @@ class Service:
     ready: Callable[[], Awaitable[bool]]
     start_seconds: float
     mend: str = ""
+    after: tuple[str, ...] = ()
 
 
 @dataclass
@@ -62,13 +64,21 @@ class Supervisor:
 
     async def start(self) -> None:
         """Raises StartFailed, with everything stopped, when a service ends or is not ready in its time."""
-        for service in self.services:
+        is_ready = {service.name: asyncio.Event() for service in self.services}
+
+        async def bring_up(service: Service) -> None:
+            for name in service.after:
+                if name in is_ready:  # else it is somebody else's, and runs already
+                    await is_ready[name].wait()
             processes.rotate(self.log(service))
             self._spawn(service)
+            await self._until_ready(service)
+            is_ready[service.name].set()
+
         try:
             async with asyncio.TaskGroup() as group:
                 for service in self.services:
-                    group.create_task(self._until_ready(service))
+                    group.create_task(bring_up(service))
         except* StartFailed as failures:
             await self.stop()
             raise failures.exceptions[0] from None

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
+import yaml
 from rich.console import Console
 from rich.table import Table
 
@@ -199,7 +200,14 @@ def _show_addresses(settings: Settings, seconds: float) -> None:
     table.add_row("接口文档 API docs", f"{base}/docs")
     if settings.demo and settings.demo_agent_password:
         password = settings.demo_agent_password.get_secret_value()
-        table.add_row("演示坐席 demo logins", f"agent / {password}\nadmin / {password}")
+        for username, role in demo_logins(settings):
+            table.add_row(f"演示坐席 demo {role}", f"{username} / {password}")
     table.add_row("日志 logs", str(settings.var_dir / "logs"))
     Console().print(table)
     console.print("Ctrl-C stops everything.")
+
+
+def demo_logins(settings: Settings) -> list[tuple[str, str]]:
+    """(username, role) of the demo's desk."""
+    accounts = yaml.safe_load((settings.home / "handoff" / "demo_agents.yml").read_text(encoding="utf-8"))
+    return [(account["username"], account["role"]) for account in accounts]

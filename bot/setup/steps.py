@@ -5,6 +5,8 @@ import importlib.metadata
 from collections.abc import Sequence
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from bot.setup.pages import build_pages
 from bot.setup.step import Report, Step
 from core.settings import Settings
@@ -13,14 +15,14 @@ from training.train import encoder_folder, model_path, train
 
 def steps(settings: Settings) -> Sequence[Step]:
     """All steps that these settings need."""
-    return [
-        *([_encoder(settings)] if settings.encoder == "embedded" else []),
-        *([_demo_shop(settings)] if settings.backend == "demo" else []),
-        _sentiment(settings),
-        _knowledge(settings),
-        _assistant(settings),
-        _pages(settings),
-    ]
+    found = [_sentiment(settings), _knowledge(settings), _assistant(settings), _pages(settings)]
+    if settings.demo and settings.demo_agent_password:
+        found.insert(0, _demo_agents(settings, settings.demo_agent_password))
+    if settings.backend == "demo":
+        found.insert(0, _demo_shop(settings))
+    if settings.encoder == "embedded":
+        found.insert(0, _encoder(settings))
+    return found
 
 
 def _encoder(settings: Settings) -> Step:
@@ -74,6 +76,29 @@ def _demo_shop(settings: Settings) -> Step:
         run,
         outputs=_files_of(settings.demo_shop_url),
         values=(settings.demo_shop_url,),
+    )
+
+
+def _demo_agents(settings: Settings, password: SecretStr) -> Step:
+    async def ensure(report: Report) -> None:
+        from core.storage.database import Database
+        from handoff.agents import ensure_demo_agents
+
+        database = Database(settings.database_url, settings.data_key.get_secret_value())
+        try:
+            report("tables")
+            await database.migrate()
+            await ensure_demo_agents(database, password.get_secret_value())
+        finally:
+            await database.close()
+
+    return Step(
+        "demo-agents",
+        "Database, and the demo's agents",
+        lambda report: asyncio.run(ensure(report)),
+        inputs=(settings.home / "handoff" / "demo_agents.yml",),
+        outputs=_files_of(settings.database_url),
+        values=(settings.database_url, password.get_secret_value()),
     )
 
 

@@ -9,6 +9,7 @@ import textwrap
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -83,6 +84,22 @@ async def test_starts_side_by_side_and_stops_all(
     await supervisor.stop()
     assert not any(map(alive, pids))
     assert not list((tmp_path / "run").glob("*.pid"))
+
+
+async def test_one_that_needs_another_starts_after_it(
+    tmp_path: Path, supervise: Callable[..., Supervisor], said: list[str]
+) -> None:
+    code = f"""
+        import pathlib, sys, time
+        assert pathlib.Path({str(tmp_path / "first.up")!r}).exists()
+        pathlib.Path(sys.argv[1]).write_text("up")
+        time.sleep(60)
+    """
+    second = replace(service(tmp_path, "second", textwrap.dedent(code)), after=("first", "not ours"))
+    supervisor = supervise(second, service(tmp_path, "first"))
+    await supervisor.start()
+    assert [line.split()[0] for line in said] == ["first", "second"]
+    await supervisor.stop()
 
 
 async def test_a_crashed_service_comes_back_and_it_is_said(
