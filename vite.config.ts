@@ -61,7 +61,7 @@ export default defineConfig(({ mode }) => {
       ...shared.build,
       assetsInlineLimit: 0,
       modulePreload: { polyfill: false },
-      rolldownOptions: { input: sources },
+      rolldownOptions: { input: sources, output: { chunkFileNames: 'assets/shared-[hash].js' } },
     },
     server: {
       port: 8230,

@@ -89,5 +89,5 @@ export function cardOf(custom: Loose | null): Card | null {
   return null
 }
 
-/** 129.00 → 129, 12.50 → 12.5. */
-export const yuan = (amount: string): string => (amount.includes('.') ? amount.replace(/\.?0+$/, '') : amount)
+/** 129.00 → 129, 12.50 stays. */
+export const yuan = (amount: string): string => amount.replace(/\.00$/, '')

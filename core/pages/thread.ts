@@ -1,5 +1,6 @@
 /** The transcript as a pure list: known messages by their seq, then our own that are still on their way. */
 
+import { cardOf } from './cards'
 import type { Entry, Message } from './message'
 
 /** Adds messages; a repeated id changes nothing, a message of ours replaces its pending copy. */
@@ -30,6 +31,10 @@ export function mark(entries: readonly Entry[], clientId: string, state: Entry['
     entry.client_id === clientId && entry.state !== 'sent' ? { ...entry, state, fault } : entry,
   )
 }
+
+/** Some messages are only for programs (`custom` of no known shape): there is nothing to show of them. */
+export const visible = (entry: Message): boolean =>
+  !!(entry.text || entry.image || entry.buttons.length || cardOf(entry.custom))
 
 /** Stable from pending to sent, so that a bubble does not jump when its message is accepted. */
 export const keyOf = (entry: Entry): string => entry.client_id ?? entry.id
@@ -65,4 +70,4 @@ export function pressedTitle(entries: readonly Entry[], index: number): string |
 }
 
 export const unreadSince = (entries: readonly Entry[], seq: number): number =>
-  entries.filter((entry) => entry.state === 'sent' && entry.author !== 'customer' && entry.seq > seq).length
+  entries.filter((one) => one.state === 'sent' && one.author !== 'customer' && one.seq > seq && visible(one)).length

@@ -13,24 +13,33 @@ export function useAttention(
   atBottom: Ref<boolean>,
 ) {
   const shown = ref(document.visibilityState === 'visible')
-  const seen = ref(0)
+  /** Null until it is known: where storage is lost with the page, what is there at first counts as seen. */
+  const seen = ref<number | null>(null)
   const attentive = computed(() => shown.value && open.value && atBottom.value)
-  const unread = computed(() => unreadSince(entries.value, seen.value))
+  const unread = computed(() => (seen.value === null ? 0 : unreadSince(entries.value, seen.value)))
 
   const look = (): void => void (shown.value = document.visibilityState === 'visible')
   document.addEventListener('visibilitychange', look)
   onScopeDispose(() => document.removeEventListener('visibilitychange', look))
 
-  watch(conversation, (id) => (seen.value = id ? Number(recall(`kefu.seen.${id}`) ?? 0) : 0), { immediate: true })
+  watch(
+    conversation,
+    (id) => {
+      const kept = id ? recall(`kefu.seen.${id}`) : null
+      seen.value = kept === null ? null : Number(kept)
+    },
+    { immediate: true },
+  )
   watch(
     [attentive, entries],
     () => {
       const newest = newestSeq(entries.value)
-      if (!attentive.value || !conversation.value || newest <= seen.value) return
+      const known = seen.value !== null
+      if (!conversation.value || newest === 0 || (known && (!attentive.value || newest <= seen.value!))) return
       seen.value = newest
       keep(`kefu.seen.${conversation.value}`, String(newest))
     },
     { immediate: true },
   )
-  return { unread, seen }
+  return { unread }
 }
