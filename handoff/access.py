@@ -14,6 +14,7 @@ from handoff.sessions import IDLE_SECONDS, LoginThrottle, Sessions
 COOKIE = "kefu_desk"
 HEADER = "X-Kefu-Desk"
 PATH = "/api/desk"
+COOKIE_PATH = "/api"  # the knowledge base is behind the same sign-in
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
@@ -49,6 +50,11 @@ class Access:
             raise Forbidden("分析员只能查看，不能操作")
         return agent
 
+    async def editor(self, request: Request) -> Agent:
+        """For another room's pages behind the same sign-in: everybody reads, agents and administrators change."""
+        self.own_page(request)
+        return await (self.signed_in(request) if request.method in SAFE_METHODS else self.may_act(request))
+
     async def still_signed_in(self, request: Request) -> bool:
         """For a request that stays open."""
         agent = await self._agent(request.cookies.get(COOKIE))
@@ -68,7 +74,7 @@ class Access:
             COOKIE,
             await self._sessions.open(agent.id),
             max_age=IDLE_SECONDS,
-            path=PATH,
+            path=COOKIE_PATH,
             secure=self._secure,
             httponly=True,
             samesite="strict",
@@ -78,7 +84,7 @@ class Access:
     async def log_out(self, request: Request, response: Response, agent: Agent) -> None:
         await self._sessions.close(request.cookies[COOKIE])
         await self._presence.choose(agent.id, False)
-        response.delete_cookie(COOKIE, path=PATH, secure=self._secure, httponly=True, samesite="strict")
+        response.delete_cookie(COOKIE, path=COOKIE_PATH, secure=self._secure, httponly=True, samesite="strict")
 
     async def _agent(self, token: str | None) -> Agent | None:
         """None when the session is over or the account was closed."""

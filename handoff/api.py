@@ -1,5 +1,6 @@
 """The desk over HTTP: `router(...)` for the app. Everything but the login asks for a signed-in agent."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -22,7 +23,7 @@ PING_SECONDS = 15
 
 def router(database: Database, bus: Bus, presence: Presence, facts: CustomerFacts, *, secure: bool) -> APIRouter:
     """`secure`: served over https. `presence` is shared with the gateway, which asks whether anybody is free."""
-    access = Access(database, Sessions(bus.redis), LoginThrottle(bus.redis), presence, secure=secure)
+    access = _access(database, bus, presence, secure)
     desk = Desk(database, presence, facts)
     api = APIRouter(prefix=PATH, tags=["Desk"], dependencies=[Depends(access.own_page)])
     _add_account(api, access, presence, bus)
@@ -30,6 +31,15 @@ def router(database: Database, bus: Bus, presence: Presence, facts: CustomerFact
     _add_tickets(api, access, desk, bus)
     _add_stream(api, access, DeskStream(database, bus))
     return api
+
+
+def editor(database: Database, bus: Bus, presence: Presence, *, secure: bool) -> Callable[[Request], Awaitable[Agent]]:
+    """A dependency for other rooms' routes: who is signed in at the desk, and may do this."""
+    return _access(database, bus, presence, secure).editor
+
+
+def _access(database: Database, bus: Bus, presence: Presence, secure: bool) -> Access:
+    return Access(database, Sessions(bus.redis), LoginThrottle(bus.redis), presence, secure=secure)
 
 
 def _add_account(api: APIRouter, access: Access, presence: Presence, bus: Bus) -> None:

@@ -88,12 +88,15 @@ async def do_request(
 
 
 def check_taker(handoff: Handoff, taker: Taker) -> None:
-    """Only who took a conversation may speak in it. Raises Conflict (not taken, over) or Forbidden (another's)."""
+    """Who took a conversation may speak in it and close it, and an administrator may step in.
+
+    Raises Conflict (not taken yet, or over) or Forbidden (another agent's).
+    """
     if handoff.status == WAITING:
         raise Conflict("请先接入这条会话")
     if handoff.status != TAKEN:
         raise Conflict("这条会话已经结束")
-    if handoff.agent_id != taker.id:
+    if handoff.agent_id != taker.id and not taker.is_admin:
         raise Forbidden(f"这条会话由{handoff.agent_name}接待")
 
 
@@ -142,14 +145,13 @@ async def do_reply(conn: AsyncConnection, handoff_id: str, taker: Taker, text: s
 async def do_close(
     conn: AsyncConnection, handoff_id: str, taker: Taker, resolution: Resolution, note: str | None = None
 ) -> Change:
-    """Give the conversation back to the bot and tell the customer. An administrator may close anybody's."""
+    """Give the conversation back to the bot and tell the customer. Closing one's own again changes nothing."""
     if resolution not in get_args(Resolution):
         raise InvalidInput("请选择处理结果")
     handoff = await _locked(conn, handoff_id)
     if handoff.status == CLOSED and handoff.agent_id == taker.id:
         return Change(handoff, is_new=False)
-    if not (taker.is_admin and handoff.status == TAKEN):
-        check_taker(handoff, taker)
+    check_taker(handoff, taker)
     data = {"handoff_id": handoff_id, "agent_id": taker.id, "resolution": resolution, "note": note}
     return await _end(conn, handoff, CLOSED, resolution, data, resolution=resolution, note=note)
 

@@ -1,12 +1,14 @@
 """Signing in, being there, and who is kept out."""
 
-from __future__ import annotations
+from typing import Annotated
 
 import pytest
+from fastapi import Depends
 from httpx import AsyncClient
 
 from core.errors import Conflict, InvalidInput
 from handoff import agents, presence
+from handoff.api import editor
 from tests.handoff.world import PASSWORD, World, sign_in
 
 
@@ -74,6 +76,23 @@ async def test_being_there(world: World, desk: AsyncClient, monkeypatch: pytest.
     await desk.post("/api/desk/status", json={"available": True})
     monkeypatch.setattr(presence, "FRESH_SECONDS", -1)
     assert await world.presence.available() == 0
+
+
+async def test_other_rooms_use_the_same_sign_in(world: World, desk: AsyncClient) -> None:
+    may_edit = editor(world.database, world.bus, world.presence, secure=False)
+
+    @world.app.api_route("/api/other", methods=["GET", "PUT"])
+    async def other(agent: Annotated[agents.Agent, Depends(may_edit)]) -> str:
+        return agent.username
+
+    assert (await world.client().get("/api/other")).status_code == 401
+    assert [(await desk.request(verb, "/api/other")).json() for verb in ("GET", "PUT")] == ["xiaowang"] * 2
+    await world.add_agent("fenxi", role="analyst")
+    analyst = await sign_in(world, "fenxi")
+    assert (await analyst.get("/api/other")).status_code == 200
+    assert (await analyst.put("/api/other")).status_code == 403
+    del desk.headers["X-Kefu-Desk"]
+    assert (await desk.put("/api/other")).status_code == 403
 
 
 async def test_accounts_are_checked(world: World) -> None:

@@ -156,11 +156,13 @@ async def test_an_analyst_reads_masked_and_changes_nothing(world: World) -> None
     assert await world.presence.available() == 0
 
 
-async def test_an_administrator_closes_what_an_agent_left(world: World, desk: AsyncClient) -> None:
+async def test_an_administrator_steps_in_and_closes_what_an_agent_left(world: World, desk: AsyncClient) -> None:
     handoff = await world.hand_over("甲")
     await desk.post(f"/api/desk/handoffs/{handoff.id}/take")
     await world.add_agent("boss", role="admin")
     boss = await sign_in(world, "boss")
+    answer = await boss.post(f"/api/desk/handoffs/{handoff.id}/reply", json={"client_id": "c1", "text": "我来跟进"})
+    assert answer.json()["message"]["author_name"] == "boss"
     closed = await boss.post(f"/api/desk/handoffs/{handoff.id}/close", json={"resolution": "follow_up"})
     assert closed.json()["handoff"]["resolution"] == "follow_up"
 
