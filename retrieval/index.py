@@ -1,7 +1,7 @@
 """The searchable form of the knowledge. Never changes once built; a new one takes its place."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -56,15 +56,17 @@ class Indexed:
 
 @dataclass(frozen=True)
 class KnowledgeIndex:
-    """Entry e has the phrasings `starts[e]:starts[e + 1]` (the question first) and the body e: question and answer,
-    which finds what no phrasing has foreseen. `owners[p]` is the entry of phrasing p."""
+    """Entry e has the phrasings `starts[e]:starts[e + 1]` (the question first; phrasing p belongs to `owners[p]`) and
+    the body `written[e]`: question and answer, which finds what no phrasing has foreseen. `wholes`: all it says."""
 
     entries: tuple[Indexed, ...]
     texts: tuple[str, ...]
+    written: tuple[str, ...]
     starts: Positions
     owners: Positions
     phrasings: TextIndex
     bodies: TextIndex
+    wholes: LexicalIndex
     fingerprint: str
 
     @classmethod
@@ -73,21 +75,45 @@ class KnowledgeIndex:
         active = [entry for entry in entries if entry.status == "active"]
         counts = [len(entry.phrasings) for entry in active]
         texts = tuple(phrasing for entry in active for phrasing in entry.phrasings)
-        bodies = [body_of(entry) for entry in active]
+        bodies = tuple(body_of(entry) for entry in active)
         vectors = encode([*texts, *bodies])
         return cls(
-            entries=tuple(Indexed(e.id, e.question, e.valid_from, e.valid_until) for e in active),
+            entries=_indexed(active),
             texts=texts,
+            written=bodies,
             starts=np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]),
             owners=np.repeat(np.arange(len(active)), counts),
             phrasings=TextIndex(texts, vectors[: len(texts)]),
             bodies=TextIndex(bodies, vectors[len(texts) :]),
+            wholes=LexicalIndex([whole_of(entry) for entry in active]),
             fingerprint=fingerprint(active, encoder_name),
         )
+
+    def describes(self, entries: Sequence[Entry], encoder_name: str) -> bool:
+        """Whether building anew from `entries` would find the same."""
+        return self.fingerprint == fingerprint(entries, encoder_name)
+
+    def with_validity_of(self, entries: Sequence[Entry]) -> "KnowledgeIndex":
+        """The same index of the same entries, whose validity may have changed."""
+        return replace(self, entries=_indexed(entries))
+
+    def text_without(self, phrasing: int) -> str:
+        """All that the phrasing's entry says, but for that phrasing."""
+        entry = self.owners[phrasing]
+        others = [p for p in range(self.starts[entry], self.starts[entry + 1]) if p != phrasing]
+        return "\n".join((*(self.texts[p] for p in others), self.written[entry]))
+
+
+def _indexed(entries: Sequence[Entry]) -> tuple[Indexed, ...]:
+    return tuple(Indexed(e.id, e.question, e.valid_from, e.valid_until) for e in entries if e.status == "active")
 
 
 def body_of(entry: Entry) -> str:
     return "\n".join(dict.fromkeys((entry.question, entry.answer)))
+
+
+def whole_of(entry: Entry) -> str:
+    return "\n".join((*entry.phrasings, entry.answer))
 
 
 def fingerprint(entries: Sequence[Entry], encoder_name: str) -> str:

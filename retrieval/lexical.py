@@ -57,6 +57,11 @@ class LexicalIndex:
         self._texts = text_of[order].astype(np.int32)
         self._impacts = impact[order].astype(np.float32)
 
+    def coverage_by(self, question: str, text: str) -> float:
+        """What `coverage` would be for one more text, with every gram as telling as it is here."""
+        asked = {gram: self._weight(gram) for gram in grams(question)}
+        return sum(asked[gram] for gram in asked.keys() & set(grams(text))) / max(sum(asked.values()), 1e-9)
+
     def match(self, question: str) -> Match:
         asked = set(grams(question))
         known = [self._ids[gram] for gram in asked if gram in self._ids]
@@ -70,3 +75,7 @@ class LexicalIndex:
         covered = np.bincount(texts, np.repeat(telling, [span.stop - span.start for span in spans]), self.size)
         bm25 = np.bincount(texts, impacts, self.size)
         return Match(bm25.astype(np.float32), (covered / total).astype(np.float32))
+
+    def _weight(self, gram: str) -> float:
+        known = self._ids.get(gram)
+        return self._idf_unseen if known is None else float(self._idf[known])

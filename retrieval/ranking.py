@@ -24,7 +24,7 @@ _LOOK_AT = 48
 class Ranking:
     """At most DEPTH entries, best first, as positions in the index. `features` (n, 6), a row an entry:
     the best and the mean cosine of its phrasings, the cosine of its body, BM25 of the best phrasing and of the body
-    (scaled to this question's best), the share of the question that one of its texts covers. `length`: grams asked."""
+    (scaled to this question's best), the share of the question that its texts cover. `length`: grams asked."""
 
     entries: Positions
     features: Features
@@ -54,7 +54,10 @@ def rank(
     there = phrasings != (-1 if without_phrasing is None else without_phrasing)
     cosines = np.where(there, index.phrasings.vectors[phrasings] @ vector, 0.0)
     bm25 = np.maximum.reduceat(np.where(there, said.bm25[phrasings], 0.0), firsts)
-    covered = np.maximum.reduceat(np.where(there, said.coverage[phrasings], 0.0), firsts)
+    covered = index.wholes.match(question).coverage[entries]
+    if without_phrasing is not None:
+        owner = int(index.owners[without_phrasing])
+        covered[entries == owner] = index.wholes.coverage_by(question, index.text_without(without_phrasing))
     features = np.stack(
         [
             np.maximum.reduceat(cosines, firsts),
@@ -62,7 +65,7 @@ def rank(
             index.bodies.vectors[entries] @ vector,
             bm25 / max(float(bm25.max()), 1e-9),
             written.bm25[entries] / max(float(written.bm25[entries].max()), 1e-9),
-            np.maximum(covered, written.coverage[entries]),
+            covered,
         ],
         axis=1,
         dtype=np.float64,

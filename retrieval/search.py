@@ -1,0 +1,189 @@
+"""Knowledge search as the bot uses it: a question and its vector in, one of three outcomes out.
+
+The database is the truth; what is searched is a snapshot of it, swapped whole while questions are being answered.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from core.bus import Bus
+from core.errors import KefuError
+from core.settings import HOME
+from core.storage.database import Database
+from retrieval import calibration, knowledge, operating, ranking, samples
+from retrieval.calibration import CHOICES, Outcome
+from retrieval.encoder.protocol import Encoder, Vectors
+from retrieval.index import KnowledgeIndex
+from retrieval.operating import Operation, Report, Stored
+from retrieval.policy import POLICY, load_policy
+from retrieval.ranking import rank
+from retrieval.vectors import VectorCache
+
+ASKED = HOME / "nlu_data" / "knowledge_calibration.jsonl"
+_OPERATION = "operation.json"
+# A lost event, and an entry that was edited where no bus reaches, is made good after so long.
+_LOOK_AGAIN_SECONDS = 60.0
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An entry that may answer, and how probable that is."""
+
+    entry_id: str
+    question: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """`answer`: the first candidate answers. `choices`: ask which of the candidates (1 to 3) was meant. `none`: nothing
+    is good enough; the candidates are what came nearest."""
+
+    outcome: Outcome
+    candidates: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What one search runs on: an index and the operating point that belongs to it."""
+
+    index: KnowledgeIndex
+    operation: Operation
+
+    def search(self, text: str, vector: Vectors, now: datetime) -> SearchResult:
+        ranking = rank(self.index, text, vector)
+        probabilities = self.operation.calibration.probabilities(ranking)
+        order = np.argsort(-probabilities, kind="stable")
+        outcome = self.operation.outcome(probabilities[order])
+        found = [(self.index.entries[ranking.entries[i]], float(probabilities[i])) for i in order]
+        # An expired entry keeps its place in the ranking: what stands behind it is no answer to this question.
+        if outcome == "answer" and not found[0][0].holds_at(now):
+            outcome = "none"
+        listed = [(entry, probability) for entry, probability in found[:CHOICES] if entry.holds_at(now)]
+        if outcome == "choices":
+            listed = [
+                (entry, probability) for entry, probability in listed if probability >= self.operation.least_choice
+            ]
+            outcome = "choices" if listed else "none"
+        return SearchResult(outcome, tuple(Candidate(entry.id, entry.question, p) for entry, p in listed))
+
+
+class KnowledgeSearch:
+    """Made by `open`. `search` is synchronous, takes about a millisecond and may be called from any thread."""
+
+    def __init__(self, database: Database, encoder: Encoder, index_dir: Path, asked: Path) -> None:
+        self._database = database
+        self._encoder = encoder
+        self._index_dir = index_dir
+        self._asked = asked
+        self._vectors = VectorCache(index_dir, "knowledge", encoder)
+        self._rebuilding = asyncio.Lock()
+        self._followers: list[asyncio.Task[None]] = []
+        self._snapshot: Snapshot
+
+    @classmethod
+    async def open(
+        cls, database: Database, encoder: Encoder, index_dir: Path, *, bus: Bus | None = None, asked: Path = ASKED
+    ) -> "KnowledgeSearch":
+        """Ready to search. With a bus it follows changes until `close`. `asked`: the questions to calibrate on."""
+        search = cls(database, encoder, index_dir, asked)
+        search._snapshot = await asyncio.to_thread(search._first, await search._entries())
+        if bus is not None:
+            search._followers = [
+                asyncio.create_task(search._follow(bus), name="knowledge: follow"),
+                asyncio.create_task(search._look_again(), name="knowledge: look again"),
+            ]
+        return search
+
+    async def close(self) -> None:
+        for task in self._followers:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        self._followers = []
+
+    @property
+    def report(self) -> Report:
+        """How well the operating point holds, on questions held out from the fit."""
+        return self._snapshot.operation.report
+
+    def search(self, text: str, vector: Vectors, now: datetime | None = None) -> SearchResult:
+        """`vector`: of the text, by this search's encoder, shape (d,)."""
+        return self._snapshot.search(text, vector, now or datetime.now(UTC))
+
+    def find(self, text: str) -> SearchResult:
+        """Encode and search."""
+        return self.search(text, self._encoder.encode([text])[0])
+
+    async def rebuild(self) -> None:
+        """Take in what changed. New texts are searchable as soon as they are encoded, with the operating point from
+        before; then the new one is fitted. Nothing to do is done in no time."""
+        async with self._rebuilding:
+            entries = await self._entries()
+            current = self._snapshot
+            index = await asyncio.to_thread(self._indexed, entries, current.index)
+            self._snapshot = Snapshot(index, current.operation)
+            if index.fingerprint != current.index.fingerprint:
+                self._snapshot = Snapshot(index, await asyncio.to_thread(self._operated, index))
+                logger.info("knowledge index swapped", entries=len(index.entries), fingerprint=index.fingerprint)
+
+    async def _entries(self) -> list[knowledge.Entry]:
+        return await knowledge.list_entries(self._database)
+
+    def _first(self, entries: Sequence[knowledge.Entry]) -> Snapshot:
+        index = self._indexed(entries, None)
+        return Snapshot(index, self._operated(index))
+
+    def _indexed(self, entries: Sequence[knowledge.Entry], current: KnowledgeIndex | None) -> KnowledgeIndex:
+        if current is not None and current.describes(entries, self._encoder.name):
+            return current.with_validity_of(entries)
+        return KnowledgeIndex.build(entries, self._vectors.encode, self._encoder.name)
+
+    def _operated(self, index: KnowledgeIndex) -> Operation:
+        """Read from the index folder if it was fitted to just this, else fitted and stored there."""
+        path = self._index_dir / _OPERATION
+        key = self._key(index)
+        stored = Stored.read(path)
+        if stored is not None and stored.key == key:
+            return stored.operation
+        asked = samples.read_asked(self._asked) if self._asked.is_file() else []
+        vectors = VectorCache(self._index_dir, "asked", self._encoder).encode([question.text for question in asked])
+        made = samples.make(index, asked, vectors)
+        operation = operating.operate(made, load_policy(), operating.read_prior())
+        Stored(key=key, operation=operation).write(path)
+        logger.info("knowledge search calibrated", answer_at=round(operation.answer_at, 3), questions=len(made))
+        return operation
+
+    def _key(self, index: KnowledgeIndex) -> str:
+        digest = sha256(index.fingerprint.encode())
+        sources = [Path(str(module.__file__)) for module in (calibration, operating, ranking, samples)]
+        for path in (*sources, POLICY, operating.PRIOR, self._asked):
+            digest.update(path.read_bytes() if path.is_file() else b"")
+        return digest.hexdigest()[:16]
+
+    async def _follow(self, bus: Bus) -> None:
+        async with bus.subscribe(knowledge.TOPIC) as stream:
+            async for _topic, _data in stream:
+                await self._try_rebuild()
+
+    async def _look_again(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+            await self._try_rebuild()
+
+    async def _try_rebuild(self) -> None:
+        try:
+            await self.rebuild()
+        except (KefuError, SQLAlchemyError, OSError) as error:
+            logger.error("knowledge index not rebuilt; the last one serves on", error=str(error))
