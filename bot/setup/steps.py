@@ -49,10 +49,11 @@ def _sentiment(settings: Settings) -> Step:
 
     def run(report: Report) -> None:
         from handoff.sentiment.training import train
-        from retrieval.encoder.embedded import EmbeddedEncoder
+        from retrieval.encoder import load_encoder
 
         report("training on nlu_data/sentiment")
-        train(data / "train.tsv", EmbeddedEncoder(encoder_folder(settings)), folder, held_out=data / "heldout.tsv")
+        encoder = load_encoder(settings.encoder, encoder_folder(settings))
+        train(data / "train.tsv", encoder, folder, held_out=data / "heldout.tsv")
 
     return Step(
         "sentiment",
@@ -114,7 +115,12 @@ def _knowledge(settings: Settings) -> Step:
         "knowledge",
         "Knowledge base: entries and search index",
         run,
-        inputs=(folder, settings.home / "core" / "storage" / "migrations", settings.home / "retrieval"),
+        inputs=(
+            folder,
+            settings.home / "nlu_data" / "knowledge_calibration.jsonl",
+            settings.home / "core" / "storage" / "migrations",
+            settings.home / "retrieval",
+        ),
         outputs=(*_files_of(settings.database_url), index_dir),
         values=(settings.database_url, settings.encoder),
     )
@@ -122,6 +128,8 @@ def _knowledge(settings: Settings) -> Step:
 
 async def _seed_and_index(settings: Settings, folder: Path, index_dir: Path, report: Report) -> None:
     from core.storage.database import Database
+    from retrieval.encoder import load_encoder
+    from retrieval.search import KnowledgeSearch
     from retrieval.seed import seed_from_folder
 
     database = Database(settings.database_url, settings.data_key.get_secret_value())
@@ -130,7 +138,10 @@ async def _seed_and_index(settings: Settings, folder: Path, index_dir: Path, rep
         await database.migrate()
         report("entries")
         await seed_from_folder(database, folder)
-        report("index")
+        report("index, and its calibration")
+        encoder = load_encoder(settings.encoder, encoder_folder(settings))
+        search = await KnowledgeSearch.open(database, encoder, index_dir)
+        await search.close()
     finally:
         await database.close()
 
