@@ -106,7 +106,7 @@ class CustomerAction(Action, ABC):  # type: ignore[misc]
             async with asyncio.timeout(self.services.deadline_seconds):
                 await self.respond(turn, answer)
         except (Unavailable, TimeoutError) as error:
-            log.warning("backend_unavailable", action=self.action_name, error=str(error) or type(error).__name__)
+            log.warning("backend_unavailable", action=self.name(), error=str(error) or type(error).__name__)
             answer = Answer()
             self.when_unavailable(turn, answer)
         except NotAllowed as refusal:

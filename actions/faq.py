@@ -53,5 +53,7 @@ async def _say(action: CustomerAction, turn: Turn, answer: Answer, entry_id: str
     if text is None:
         return False
     answer.say_text(text)
+    if turn.offer.get("intent") == "faq":  # the answer before this one was not called useless
+        answer.set(unhelpful_streak=0)
     answer.offer(turn, "faq", entry_id=entry_id)
     return True

@@ -1,4 +1,4 @@
-"""Answers to what the bot said: an order named, yes, no, or nothing understood. An open form takes its own answers first."""
+"""Answers to what the bot said: an order named, yes, no, or nothing understood. An open form has the first word."""
 
 from collections.abc import Mapping
 

@@ -1,0 +1,298 @@
+"""The forms, utterance by utterance, as Rasa runs them."""
+
+import pytest
+
+from actions.backends.protocols import NotAllowed, OrderStatus, Refusal
+from tests.actions.call import Answered, Caller
+from tests.actions.fake_shop import FakeShop, order
+from tests.e2e.talk import TicketsInMemory, found
+
+PAID, ON_THE_WAY, RECEIVED, OLD = (f"KF20261108{tail}" for tail in ("0001", "0002", "0004", "0005"))
+HOME = "上海市浦东新区张江路88号3栋501"
+
+
+class InForm:
+    """Runs one form: validation, asking and submitting, in Rasa's order."""
+
+    def __init__(self, caller: Caller, form: str, trigger: str, submit: str, slots: tuple[str, ...]) -> None:
+        self.caller, self.form, self.trigger, self.submit, self.slots = caller, form, trigger, submit, slots
+        self.is_open = False
+
+    async def open(self, text: str = "", intent: str | None = None, **entities: str) -> Answered:
+        validated = await self.caller.hear(
+            f"validate_{self.form}", text, intent or self.trigger, form=self.form, opening=True, **entities
+        )
+        self.is_open = True
+        return await self._go_on(validated)
+
+    async def hear(self, text: str, intent: str = "inform", **more: object) -> Answered | None:
+        """None: the form takes it for a digression."""
+        validated = await self.caller.hear(f"validate_{self.form}", text, intent, form=self.form, **more)
+        if not validated.events and not validated.said:
+            return None
+        return await self._go_on(validated)
+
+    async def _go_on(self, validated: Answered) -> Answered:
+        slots = self.caller.slots
+        ended = "requested_slot" in validated.slots
+        requested = None if ended else next((slot for slot in self.slots if slots.get(slot) is None), None)
+        slots["requested_slot"] = requested
+        if requested is None:
+            self.is_open = False
+            then = await self.caller.run(self.submit)
+        elif requested == "order_number":
+            then = await self.caller.run("action_ask_order_number", form=self.form)
+        else:
+            return validated
+        return Answered((*validated.said, *then.said), {**validated.slots, **then.slots}, ())
+
+
+@pytest.fixture
+def returning(caller) -> InForm:
+    slots = ("order_number", "return_reason", "confirm")
+    return InForm(caller(), "return_form", "return_goods", "action_submit_return", slots)
+
+
+@pytest.fixture
+def moving(caller) -> InForm:
+    slots = ("order_number", "new_address", "confirm")
+    return InForm(caller(), "address_form", "change_address", "action_submit_address", slots)
+
+
+@pytest.fixture
+def cancelling(caller) -> InForm:
+    return InForm(caller(), "cancel_form", "cancel_order", "action_submit_cancel", ("order_number", "confirm"))
+
+
+@pytest.fixture
+def invoicing(caller) -> InForm:
+    slots = ("order_number", "invoice_title")
+    return InForm(caller(), "invoice_form", "request_invoice", "action_submit_invoice", slots)
+
+
+@pytest.fixture
+def redeeming(caller) -> InForm:
+    return InForm(caller(), "redeem_form", "redeem_points", "action_submit_redeem", ("points_amount", "confirm"))
+
+
+async def test_return_from_wish_to_number(returning: InForm, shop: FakeShop):
+    opened = await returning.open("我要退货")
+    assert opened.slots["order_number"] == RECEIVED  # the only one that can be returned
+    await returning.hear("漏水，没法用")
+    done = await returning.hear("是的", "affirm")
+    assert done is not None and done.responses == ["utter_return_submitted"]
+    assert shop.done == [("create", RECEIVED, "漏水，没法用", "m3:action_submit_return")]
+    assert not any(returning.caller.slots[slot] for slot in returning.slots)
+
+
+async def test_all_said_at_once_only_needs_a_yes(returning: InForm, shop: FakeShop):
+    await returning.open(f"{RECEIVED} 漏水，退货", order_number=RECEIVED, reason="漏水")
+    assert returning.caller.slots["requested_slot"] == "confirm"
+    assert returning.caller.slots["refund_amount"] == "¥128"
+    assert not shop.done
+
+
+async def test_no_on_confirm_leaves_and_says_so(returning: InForm, shop: FakeShop):
+    await returning.open("退货", reason="漏水")
+    left = await returning.hear("不", "deny")
+    assert left is not None and left.responses == ["utter_return_left"]
+    assert not shop.done and not returning.is_open
+
+
+@pytest.mark.parametrize("step", ["order_number", "return_reason", "confirm"])
+async def test_never_mind_leaves_at_any_question(returning: InForm, shop: FakeShop, step: str):
+    shop.orders_of["M1"].insert(0, order("0006", OrderStatus.DELIVERED))
+    await returning.open("退货")
+    if step != "order_number":
+        await returning.hear("", order_number=RECEIVED)
+    if step == "confirm":
+        await returning.hear("漏水")
+    assert returning.caller.slots["requested_slot"] == step
+    left = await returning.hear("算了", "never_mind")
+    assert left is not None and left.responses == ["utter_return_left"]
+
+
+async def test_not_wanting_it_is_a_reason_when_asked_for_one(returning: InForm):
+    await returning.open("退货")
+    await returning.hear("不想要了", "never_mind", reason="不想要了")
+    assert returning.caller.slots["return_reason"] == "不想要了"
+
+
+async def test_other_questions_are_digressions(returning: InForm):
+    await returning.open("退货")
+    assert await returning.hear("到哪了", "track_logistics") is None
+    assert await returning.hear("运费谁出", "faq") is None
+    assert await returning.hear("嗯那个", "nlu_fallback", faq=found("answer", ("kb-fee", "运费谁出"))) is None
+    returning.caller.events.append({"event": "action_execution_rejected", "name": "return_form"})
+    again = await returning.caller.run("validate_return_form", form="return_form")
+    assert not again.events and not again.said
+
+
+async def test_the_shop_refuses_and_says_why(returning: InForm, shop: FakeShop):
+    shop.refusals["eligibility"] = NotAllowed(Refusal.WINDOW_CLOSED)
+    told = await returning.open("退货", order_number=OLD)
+    assert told.responses == ["utter_return_window_closed"]
+    assert told.said[0]["deadline"] == "11月9日"
+    assert not returning.is_open
+
+
+@pytest.mark.parametrize("code", [code for code in Refusal if not code.endswith(("step", "points"))])
+async def test_every_refusal_of_a_return_has_its_words(returning: InForm, shop: FakeShop, code: Refusal):
+    shop.refusals["create"] = NotAllowed(code, details={"deadline": "2026-11-09T00:00:00+08:00", "urged_at": "刚才"})
+    await returning.open("退货", reason="漏水")
+    told = await returning.hear("好", "affirm")
+    assert told is not None and len(told.responses) == 1
+    assert told.responses[0].endswith(code)
+
+
+async def test_an_unsent_order_is_cancelled_rather(returning: InForm):
+    told = await returning.open("退货", order_number=PAID)
+    assert told.responses == ["utter_return_not_shipped"]
+    assert told.slots["offer"] == {"intent": "cancel_order", "message_id": "m1", "order_number": PAID}
+    accepted = await returning.caller.hear("action_affirm", "好", "affirm")
+    assert accepted.events == ({"event": "followup", "name": "cancel_form"},)
+
+
+async def test_wrong_numbers_end_in_a_stuck_form(returning: InForm, shop: FakeShop):
+    shop.orders_of["M1"].insert(0, order("0006", OrderStatus.DELIVERED))
+    await returning.open("退货")
+    first = await returning.hear("KF209900000001", order_number="KF209900000001")
+    assert first is not None and first.responses == ["utter_order_unknown"]
+    second = await returning.hear("KF20990", "nlu_fallback")
+    assert second is not None and second.responses == ["utter_order_unknown_pick"]
+    assert f'/inform{{"order_number":"{RECEIVED}"}}' in second.payloads
+    third = await returning.hear("KF209900000003", order_number="KF209900000003")
+    assert third is not None and third.responses == ["utter_order_unknown_still"]
+    assert returning.caller.slots["form_failures"] == 3 and not returning.is_open
+
+
+async def test_not_logged_in(caller, shop: FakeShop):
+    form = InForm(caller(None), "return_form", "return_goods", "action_submit_return", ("order_number",))
+    told = await form.open("退货", order_number=RECEIVED)
+    assert told.responses == ["utter_login_needed"] and not form.is_open
+
+
+async def test_somebody_elses_order_cannot_be_returned(returning: InForm, shop: FakeShop):
+    told = await returning.open("退货", order_number="KF202611089999")
+    assert told.responses == ["utter_order_unknown"]
+    assert not returning.caller.slots["order_number"] and not shop.done
+
+
+async def test_a_backend_that_fails_ends_the_form(returning: InForm, shop: FakeShop):
+    shop.down = True
+    told = await returning.open("退货")
+    assert told.responses == ["utter_backend_down"] and not returning.is_open
+
+
+async def test_an_unsure_effect_is_not_called_done(returning: InForm, shop: FakeShop):
+    await returning.open("退货", reason="漏水")
+    shop.down = True
+    told = await returning.hear("好", "affirm")
+    assert told is not None and told.responses == ["utter_submit_unsure"]
+
+
+async def test_another_order_at_the_last_question(returning: InForm, shop: FakeShop):
+    shop.orders_of["M1"].insert(0, order("0006", OrderStatus.DELIVERED, "奶粉"))
+    await returning.open("退货", order_number=RECEIVED, reason="漏水")
+    await returning.hear("不是这个，是另一个", "deny")
+    assert returning.caller.slots["order_number"] == "KF202611080006"
+    assert returning.caller.slots["requested_slot"] == "confirm" and not shop.done
+
+
+async def test_out_of_one_form_into_another(moving: InForm):
+    moving.caller.slots |= {"order_number": RECEIVED, "confirm": None, "return_reason": "漏水"}
+    moving.caller.events.append({"event": "user", "metadata": {}})
+
+    async def rejected_by_the_other() -> Answered:
+        caller = moving.caller
+        caller.events.append({"event": "user", "metadata": {}})
+        await caller.hear("validate_return_form", "改地址", "change_address", form="return_form")
+        caller.events += [
+            {"event": "action_execution_rejected", "name": "return_form"},
+            {"event": "active_loop", "name": "address_form"},
+        ]
+        return await caller.run("validate_address_form", form="address_form")
+
+    moving.caller.slots["requested_slot"] = "return_reason"
+    told = await rejected_by_the_other()
+    assert told.responses == ["utter_form_switched"]
+    assert told.slots["order_number"] == PAID and told.slots["return_reason"] is None
+
+
+async def test_address_needs_to_be_one(moving: InForm, shop: FakeShop):
+    await moving.open("改地址")
+    assert moving.caller.slots["requested_slot"] == "new_address"
+    told = await moving.hear("公司", "inform")
+    assert told is not None and told.responses == ["utter_address_incomplete"]
+    await moving.hear(f"改成{HOME}，谢谢", "change_address")
+    assert moving.caller.slots["new_address"] == f"{HOME}，谢谢"
+    await moving.hear("不对，是上海市浦东新区张江路90号", "deny")
+    assert moving.caller.slots["new_address"] == "上海市浦东新区张江路90号"
+    done = await moving.hear("对", "affirm")
+    assert done is not None and done.responses == ["utter_address_changed"]
+    assert shop.done[0][:3] == ("change_address", PAID, "上海市浦东新区张江路90号")
+
+
+async def test_a_sent_order_keeps_its_address(moving: InForm):
+    told = await moving.open("改地址", order_number=ON_THE_WAY)
+    assert told.responses == ["utter_address_already_shipped"]
+
+
+async def test_repeating_the_wish_is_no_yes(cancelling: InForm, shop: FakeShop):
+    await cancelling.open("取消订单")
+    assert cancelling.caller.slots["requested_slot"] == "confirm"
+    await cancelling.hear("取消", "cancel_order")
+    assert cancelling.is_open and not shop.done
+    done = await cancelling.hear("确认", "affirm")
+    assert done is not None and done.responses == ["utter_cancelled_refund"]
+
+
+@pytest.mark.parametrize(
+    ("tail", "response"),
+    [("0002", "utter_cancel_already_shipped"), ("0004", "utter_cancel_received")],
+)
+async def test_what_is_gone_cannot_be_cancelled(cancelling: InForm, tail: str, response: str):
+    told = await cancelling.open("取消", order_number=f"KF20261108{tail}")
+    assert told.responses == [response]
+
+
+@pytest.mark.parametrize(
+    ("words", "title"),
+    [
+        ("开个人的", "个人"),
+        ("抬头是杭州云杉科技有限公司", "杭州云杉科技有限公司"),
+        ("开给小禾贸易有限公司吧", "小禾贸易有限公司"),
+    ],
+)
+async def test_invoice_titles(invoicing: InForm, shop: FakeShop, words: str, title: str):
+    await invoicing.open("开发票", order_number=RECEIVED)
+    done = await invoicing.hear(words)
+    assert done is not None and done.responses == ["utter_invoice_requested"]
+    assert shop.done[0][:3] == ("request_invoice", RECEIVED, title)
+
+
+@pytest.mark.parametrize(
+    ("words", "points"), [("500", 500), ("五百积分", 500), ("全部换了", 860), ("换300分的", 300), ("两百", 200)]
+)
+async def test_points_in_any_words(redeeming: InForm, shop: FakeShop, words: str, points: int):
+    await redeeming.open("积分兑换")
+    await redeeming.hear(words)
+    await redeeming.hear("确认", "affirm")
+    assert shop.done == [("redeem", str(points), "m3:action_submit_redeem")]
+
+
+async def test_more_points_than_there_are(redeeming: InForm):
+    await redeeming.open("用2000分换券", quantity="2000")
+    assert redeeming.caller.slots["points_amount"] is None
+    told = await redeeming.hear("2000")
+    assert told is not None and told.responses == ["utter_points_too_many"]
+
+
+async def test_a_message_is_left(caller, tickets: TicketsInMemory):
+    form = InForm(caller(None), "ticket_form", "leave_ticket", "action_submit_ticket", ("ticket_body",))
+    await form.open()
+    short = await form.hear("急", "nlu_fallback")
+    assert short is not None and short.responses == ["utter_ticket_too_short"]
+    done = await form.hear("我的快递到哪了，三天没动了", "track_logistics")
+    assert done is not None and done.responses == ["utter_ticket_created"]
+    assert tickets.bodies == {"m3:action_submit_ticket": "我的快递到哪了，三天没动了"}

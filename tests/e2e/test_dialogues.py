@@ -1,0 +1,253 @@
+"""Whole conversations with the trained assistant about the demo shop's members, from understanding to effect."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from actions.backends.demo_shop.seed import seed
+from actions.backends.demo_shop.shop import DemoShop
+from actions.backends.protocols import Order, OrderStatus
+from actions.services import Services
+from core.crypto import new_key
+from core.settings import HOME, load_settings
+from tests.e2e.talk import KnowledgeInMemory, Talk, TicketsInMemory, found, free_ports
+from training.train import current_model
+
+NORMAL, DIAMOND, SILVER = "M0001", "M0002", "M0003"
+FEE = ("kb-fee", "退货运费谁出？")
+WRONG = "KF209901010001"
+
+
+@pytest.fixture(scope="module")
+def shop_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    url = f"sqlite+aiosqlite:///{tmp_path_factory.mktemp('shop')}/shop.db"
+    asyncio.run(seed(url))
+    return url
+
+
+@pytest.fixture(scope="module")
+def services(shop_url: str) -> Services:
+    shop = DemoShop(shop_url)
+    knowledge = KnowledgeInMemory({"kb-fee": "质量问题的退货运费由我们承担。"})
+    return Services(shop.orders, shop.logistics, shop.returns, shop.members, knowledge, TicketsInMemory())
+
+
+@pytest.fixture(scope="module")
+def running(
+    prepared: None, services: Services, redis_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Talk]:
+    port, assistant_port = free_ports(2)
+    trained, folder = HOME / "var" / "models", tmp_path_factory.mktemp("var")
+    (folder / "models").symlink_to(trained)
+    settings = load_settings(
+        var_dir=folder,
+        port=port,
+        assistant_url=f"http://127.0.0.1:{assistant_port}",
+        redis_url=redis_url,
+        secret_key="only-for-tests",
+        data_key=new_key(),
+        action_token="only-for-tests",
+    )
+    with Talk(settings, current_model(settings), services) as talk:
+        yield talk
+
+
+@pytest.fixture
+def talk(running: Talk, services: Services) -> Talk:
+    running.use(services)
+    return running
+
+
+@pytest.fixture
+def orders(shop_url: str):
+    """What a member has, straight from the shop."""
+
+    def of(member_id: str, status: OrderStatus | None = None) -> list[Order]:
+        async def read() -> tuple[Order, ...]:
+            shop = DemoShop(shop_url)
+            try:
+                return await shop.orders.recent(member_id, 50)
+            finally:
+                await shop.close()
+
+        return [order for order in asyncio.run(read()) if status in {None, order.status}]
+
+    return of
+
+
+class Down:
+    """A backend that fails, or that hangs."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def __getattr__(self, name: str) -> Any:
+        async def call(*_: Any, **__: Any) -> None:
+            await asyncio.sleep(self._seconds)
+            raise AssertionError("nobody waits that long")
+
+        return call
+
+
+def test_logistics_with_facts(talk: Talk, orders):
+    (parcel,) = orders(NORMAL, OrderStatus.IN_TRANSIT)
+    said = talk.customer(NORMAL).say("我的快递到哪了")
+    assert said.actions[0] == "action_track_logistics"
+    assert parcel.tracking_number in said.text and parcel.carrier in said.text
+
+
+def test_return_with_a_digression_on_every_question(talk: Talk, orders):
+    (order,) = orders(NORMAL, OrderStatus.DELIVERED)
+    customer = talk.customer(NORMAL)
+    opened = customer.say("我要退货")
+    assert "原因" in opened.text or "为什么" in opened.text or "因为什么" in opened.text
+    answered = customer.say("退货运费谁出啊", faq=found("answer", FEE))
+    assert answered.replies[0]["text"] == "质量问题的退货运费由我们承担。"
+    assert "不想要了" in answered.buttons  # the same question again
+    reason = customer.say("颜色和图片差太多了")
+    assert "颜色和图片差太多了" in reason.text and "/affirm" in reason.buttons.values()
+    points = customer.say("对了我还有多少积分")
+    assert points.actions[0] == "action_query_points" and "/affirm" in points.buttons.values()
+    assert orders(NORMAL, OrderStatus.DELIVERED) == [order]
+    done = customer.say("确认")
+    assert "action_submit_return" in done.actions and "TH" + order.number[2:] in done.text
+    assert not orders(NORMAL, OrderStatus.DELIVERED)
+    progress = customer.say("退款到哪一步了")
+    assert "TH" + order.number[2:] in progress.text
+
+
+def test_changing_ones_mind(talk: Talk, orders):
+    customer = talk.customer(DIAMOND)
+    assert "/deny" in customer.say("取消订单").buttons.values()
+    left = customer.say("算了不取消了")
+    assert left.actions[-2] == "action_submit_cancel" and "取消" in left.text
+    assert orders(DIAMOND, OrderStatus.PAID)
+    assert customer.say("好的").actions[0] == "action_affirm"  # there is nothing left to say yes to
+    assert orders(DIAMOND, OrderStatus.PAID)
+
+
+def test_new_address(talk: Talk):
+    customer = talk.customer(DIAMOND)
+    customer.say("我要改收货地址")
+    assert "门牌" in customer.say("公司").text
+    asked = customer.say("改成浙江省杭州市西湖区文三路100号3幢501")
+    assert "浙江省杭州市西湖区文三路100号3幢501" in asked.text
+    done = customer.say("对的")
+    assert "action_submit_address" in done.actions and "文三路100号" in done.text
+
+
+def test_wrong_order_number_until_a_person_takes_over(talk: Talk, orders):
+    customer = talk.customer(SILVER)
+    first = customer.say(f"查一下{WRONG}的状态")
+    assert WRONG in first.text and not first.buttons
+    second = customer.say("KF209901010002")
+    assert len(second.buttons) == len(orders(SILVER))
+    third = customer.say("KF209901010003")
+    assert third.handoff is not None and third.handoff["reason"] == "stuck_form"
+    fired = [item["signal"] for item in third.handoff["decision"]["evidence"] if item["decisive"]]
+    assert fired == ["form_failures"]
+
+
+def test_somebody_elses_order_does_not_exist(talk: Talk, orders):
+    theirs = orders(DIAMOND)[0].number
+    for words in ("{}到哪了", "帮我取消{}", "{}我要退货", "给{}开发票", "{}改地址", "{}"):
+        seen, unseen = (talk.customer(NORMAL).say(words.format(number)) for number in (theirs, WRONG))
+        assert seen.actions == unseen.actions
+        assert not seen.buttons
+        assert "没" in seen.text and theirs in seen.text and WRONG in unseen.text
+
+
+def test_not_logged_in(talk: Talk, orders):
+    number = orders(NORMAL)[0].number
+    for words in ("快递到哪了", f"{number}到哪了", "我要退货", "积分有多少", "我有什么优惠券", "开发票", "用积分换券"):
+        said = talk.customer(None).say(words)
+        assert said.asks_to_log_in, words
+        assert len(said.replies) == 1 and not said.buttons
+
+
+def test_which_one_of_several(talk: Talk, orders):
+    customer = talk.customer(DIAMOND)
+    asked = customer.say("查订单")
+    shown = list(asked.buttons)
+    assert len(shown) == 5
+    picked = customer.say("第二个")
+    assert picked.actions[0] == "action_inform"
+    again = customer.say("刚才那个到哪了")
+    assert again.actions[0] == "action_track_logistics"
+
+
+def test_a_slow_backend_is_said_within_three_seconds(talk: Talk, services: Services):
+    talk.use(replace(services, orders=Down(30.0)))  # type: ignore[arg-type]
+    began = time.monotonic()
+    said = talk.customer(NORMAL).say("我的快递到哪了")
+    assert time.monotonic() - began < 3
+    assert "转人工" in said.buttons
+    form = talk.customer(NORMAL).say("我要退货")
+    assert "转人工" in form.buttons and form.actions[-2] == "action_submit_return"
+
+
+def test_angry_customers_get_a_person(talk: Talk):
+    customer = talk.customer(SILVER)
+    customer.say("我要退货")
+    said = customer.say("你们太过分了，骗人", sentiment={"score": -0.95})
+    assert said.handoff is not None and said.handoff["reason"] == "negative_sentiment"
+    assert said.actions[-1] == "action_listen"
+    after = customer.say("积分多少")  # the form is gone
+    assert after.actions == ("action_query_points", "action_listen")
+
+
+def test_asking_for_a_person(talk: Talk):
+    said = talk.customer(NORMAL).say("转人工")
+    assert said.handoff is not None and said.handoff["reason"] == "explicit_wish"
+    assert not said.text  # the queue speaks
+
+
+def test_a_complaint_is_offered_a_person_and_a_ticket(talk: Talk, services: Services):
+    customer = talk.customer(NORMAL)
+    said = customer.say("我要投诉你们")
+    assert list(said.buttons.values()) == ["/human_agent", "/leave_ticket"]
+    customer.press("留言")
+    assert "编号" in customer.say("快递员把包裹扔在门口，被雨淋湿了").text
+    tickets = services.tickets
+    assert isinstance(tickets, TicketsInMemory) and "快递员把包裹扔在门口" in str(tickets.bodies)
+
+
+def test_out_of_one_form_into_another(talk: Talk):
+    customer = talk.customer(DIAMOND)
+    customer.say("我要退货")
+    said = customer.say("等下，我还是先改地址")
+    assert "address_form" in said.actions
+    assert len(said.replies) == 2  # that the first is left, and the next question
+
+
+@pytest.mark.parametrize(
+    ("words", "action"),
+    [
+        ("你好", "utter_greet"),
+        ("谢谢啦", "utter_thank"),
+        ("再见", "utter_goodbye"),
+        ("我的会员等级", "action_member_level"),
+        ("我有哪些优惠券", "action_query_coupons"),
+        ("今天天气怎么样", "action_answer_faq"),
+        ("嗯", "action_affirm"),
+        ("不是", "action_deny"),
+        ("算了", "utter_never_mind"),
+        ("订单到哪一步了", "action_order_status"),
+    ],
+)
+def test_every_other_turn_is_answered(talk: Talk, words: str, action: str):
+    said = talk.customer(SILVER).say(words)
+    assert said.actions == (action, "action_listen")
+    assert said.text
+
+
+def test_gibberish_is_asked_to_rephrase_once_then_handed_over(talk: Talk):
+    customer = talk.customer(NORMAL)
+    first = customer.say("咕噜叽里呱啦")
+    assert first.intent == "nlu_fallback" and "转人工" in first.buttons
+    second = customer.say("哔哔啵啵嗡嗡")
+    assert second.handoff is not None and second.handoff["reason"] == "low_confidence"
