@@ -23,8 +23,10 @@ class Labels(BaseModel):
     lines: dict[str, str]
     wants: dict[str, str]
     facts: dict[str, str]
+    knowledge: list[str]
     forms: dict[str, str]
-    misses: list[str]
+    setbacks: dict[str, str]
+    questions: list[str]
     nobody: str
     urgent_note: str
 

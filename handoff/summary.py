@@ -1,7 +1,8 @@
 """What an agent must know before the first word, taken from transcript and log; every line points to its message.
 
 Extractive and pure: nothing is written that was not said or looked up. The gateway logs one `turn` event a turn with
-`understanding` (as Rasa gives it), `sentiment`, `faq` and `actions`; a message without one still counts by its words.
+`understanding` (as Rasa gives it), `sentiment`, `faq`, `actions` and, if known, the names of the `responses` that were
+said; a message without an event still counts by its words.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ FACT_LENGTH = 160
 MOST_LINES = 4
 TURN = "turn"
 ASKED_FOR_A_PERSON = "human_agent"
+MISSED, REPHRASE = "action_fallback", "utter_rephrase"
 
 
 @dataclass(frozen=True)
@@ -73,23 +75,53 @@ class _Turn:
         return _cut(self.said.text or "", QUOTE_LENGTH)
 
     @property
+    def understanding(self) -> Mapping[str, Any]:
+        return self.data.get("understanding") or {}
+
+    @property
     def intent(self) -> str | None:
-        return ((self.data.get("understanding") or {}).get("intent") or {}).get("name")
+        return (self.understanding.get("intent") or {}).get("name")
 
     @property
     def actions(self) -> list[str]:
         return list(self.data.get("actions") or ())
 
     @property
-    def faq_question(self) -> str | None:
-        """The knowledge entry that was given as the answer."""
+    def responses(self) -> list[str]:
+        """Names of the responses that were said."""
+        return list(self.data.get("responses") or ())
+
+    @property
+    def setback(self) -> str | None:
+        """Why there is no answer, when the bot said so."""
+        if "responses" not in self.data and MISSED in self.actions and not self._found:
+            return labels().setbacks[REPHRASE]
+        return next((labels().setbacks[name] for name in self.responses if name in labels().setbacks), None)
+
+    @property
+    def asked_back(self) -> bool:
+        return any(reply.buttons for reply in self.replies) or bool(set(self.responses) & set(labels().questions))
+
+    @property
+    def answered_question(self) -> str | None:
+        """The knowledge entry that was given as the answer; the title of the button that asked for it."""
+        if self.setback or self.asked_back or not set(self.actions) & set(labels().knowledge):
+            return None
+        if any(entity.get("entity") == "entry_id" for entity in self.understanding.get("entities") or ()):
+            return self.words
+        return self._found
+
+    @property
+    def _found(self) -> str | None:
+        """The knowledge entry that the search was sure of."""
         faq = self.data.get("faq") or {}
-        answered = faq.get("outcome") == "answer" and faq.get("candidates") and "action_answer_faq" in self.actions
-        return faq["candidates"][0]["question"] if answered else None
+        return faq["candidates"][0]["question"] if faq.get("outcome") == "answer" and faq.get("candidates") else None
 
     @property
     def fact(self) -> str | None:
         """The label of what was looked up or done."""
+        if self.setback or self.asked_back or not any(reply.text for reply in self.replies):
+            return None
         return next((labels().facts[action] for action in self.actions if action in labels().facts), None)
 
     @property
@@ -97,12 +129,8 @@ class _Turn:
         return next((labels().forms[action] for action in self.actions if action in labels().forms), None)
 
     @property
-    def missed(self) -> bool:
-        return any(action in labels().misses for action in self.actions)
-
-    @property
     def settled(self) -> bool:
-        return bool(self.fact or self.faq_question)
+        return bool(self.fact or self.answered_question)
 
 
 def summarise(messages: Sequence[Message], events: Iterable[Event], customer: Customer) -> Summary:
@@ -149,7 +177,7 @@ def _wants(turns: Sequence[_Turn]) -> list[Line]:
 
 def _facts(turns: Sequence[_Turn]) -> list[Line]:
     """What the shop's systems said, in the words the customer was given; of the same kind only the latest."""
-    found = {turn.fact: turn for turn in turns if turn.fact and any(reply.text for reply in turn.replies)}
+    found = {turn.fact: turn for turn in turns if turn.fact}
     latest = sorted(found.values(), key=lambda turn: turn.said.seq)[-MOST_LINES:]
     lines = []
     for turn in latest:
@@ -161,10 +189,10 @@ def _facts(turns: Sequence[_Turn]) -> list[Line]:
 def _tried(turns: Sequence[_Turn]) -> list[Line]:
     lines = []
     for turn in turns:
-        if turn.faq_question:
-            lines.append(_line("tried", f"用知识库答过“{turn.faq_question}”", turn.said.id))
-        elif turn.missed:
-            lines.append(_line("tried", f"没听懂“{turn.words}”", turn.said.id))
+        if turn.answered_question:
+            lines.append(_line("tried", f"用知识库答过“{turn.answered_question}”", turn.said.id))
+        elif turn.setback:
+            lines.append(_line("tried", f"{turn.setback}：“{turn.words}”", turn.said.id))
     for form, steps in groupby((turn for turn in turns if turn.form), key=lambda turn: turn.form):
         last = list(steps)[-1]
         if not last.fact:
@@ -189,7 +217,7 @@ def _open(turns: Sequence[_Turn]) -> list[Line]:
     """Wishes whose last mention was neither looked up nor answered, and the last words if nothing was made of them."""
     last = {turn.intent: turn for turn in turns if turn.intent in labels().wants and turn.intent != ASKED_FOR_A_PERSON}
     unsettled = [turn for turn in last.values() if not turn.settled]
-    silent = [turn for turn in turns if turn.missed or not turn.data]
+    silent = [turn for turn in turns if turn.setback or not turn.data]
     if silent and silent[-1] not in unsettled and turns.index(silent[-1]) >= len(turns) - 2:
         unsettled.append(silent[-1])
     latest = sorted(unsettled, key=lambda turn: turn.said.seq)[-MOST_LINES:]
