@@ -4,6 +4,16 @@ const memory = new Map<string, string>()
 
 export type Kind = 'localStorage' | 'sessionStorage'
 
+/** Whether what is kept here outlives the page. Browsers that block third-party storage deny it in iframes. */
+export function lasting(): boolean {
+  try {
+    return window.localStorage !== null
+  } catch (error) {
+    if (error instanceof DOMException) return false
+    throw error
+  }
+}
+
 export function recall(key: string, kind: Kind = 'localStorage'): string | null {
   try {
     return window[kind].getItem(key) ?? memory.get(key) ?? null

@@ -74,8 +74,9 @@ describe('messages between frames', () => {
   it('are taken only in their own shape', () => {
     expect(toChat({ kefu: 'hello', memberToken: 't' })).toEqual({ kefu: 'hello', memberToken: 't' })
     expect(toHost({ kefu: 'unread', count: 3 })).toEqual({ kefu: 'unread', count: 3 })
+    expect(toHost({ kefu: 'keep', visitor: 't' })).toEqual({ kefu: 'keep', visitor: 't' })
     for (const bad of [null, 'hello', {}, { kefu: 'hello', memberToken: 5 }, { kefu: 'visible', open: 'yes' }]) expect(toChat(bad)).toBeNull()
-    for (const bad of [null, 7, { kefu: 'unread', count: '<b>' }, { kefu: 'hello' }]) expect(toHost(bad)).toBeNull()
+    for (const bad of [null, 7, { kefu: 'unread', count: '<b>' }, { kefu: 'keep', visitor: 5 }, { kefu: 'hello' }]) expect(toHost(bad)).toBeNull()
   })
 })
 

@@ -180,6 +180,7 @@ export function useChat() {
     hasMore,
     loadingOlder,
     living: computed(() => (owner.value.kind === 'agent' ? null : livingButtons(entries.value))),
+    adopt: (token: string) => session.adopt(token),
     start,
     send,
     press: (button: Button) => send(button.title, button.payload),

@@ -33,6 +33,11 @@ export class Session {
     return await this.opening
   }
 
+  /** A token kept elsewhere, for a browser that keeps none here. */
+  adopt(token: string): void {
+    this.token ??= token
+  }
+
   forget(): void {
     this.token = null
     keep(KEY, null)

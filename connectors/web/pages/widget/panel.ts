@@ -14,6 +14,7 @@ export interface PanelOptions {
 }
 
 const ACTIVE = 'kefu.widget.active' // this visit has a chat: load it early, so that the badge can count
+const VISITOR = 'kefu.widget.visitor'
 const CHAT = 'M5 4.5h14a2.5 2.5 0 0 1 2.5 2.5v8a2.5 2.5 0 0 1-2.5 2.5h-5.5L8.5 21v-3.5H5A2.5 2.5 0 0 1 2.5 15V7A2.5 2.5 0 0 1 5 4.5zM8 11v.1M12 11v.1M16 11v.1'
 const CLOSE = 'M6 9.5l6 6 6-6'
 
@@ -101,7 +102,7 @@ export class Panel {
     frame.addEventListener('load', () => {
       this.loaded = true
       const { memberToken, title, colour } = this.options
-      this.say({ kefu: 'hello', memberToken, title, colour })
+      this.say({ kefu: 'hello', memberToken, title, colour, visitor: recall(VISITOR) ?? undefined })
       this.say({ kefu: 'visible', open: this.shown })
     })
     this.holder.append(frame)
@@ -115,6 +116,7 @@ export class Panel {
     if (event.origin !== this.options.address.origin || event.source !== this.frame?.contentWindow) return
     const message = toHost(event.data)
     if (message?.kefu === 'close') this.close()
+    else if (message?.kefu === 'keep') keep(VISITOR, message.visitor)
     else if (message?.kefu === 'unread') this.count(message.count)
   }
 
