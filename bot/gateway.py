@@ -26,8 +26,8 @@ from core.errors import StaleFence, Unavailable
 from core.storage.database import Database
 from handoff import queue
 
-CLAIM_SECONDS = 10.0
-RENEW_SECONDS = 3.0
+CLAIM_SECONDS = 6.0
+RENEW_SECONDS = 2.0
 LOOK_AROUND_SECONDS = 1.0
 RETRY_SECONDS = (0.25, 0.5, 1.0, 2.0, 4.0)
 MAX_FAILURES = 3

@@ -15,7 +15,7 @@ MISSING = "pages are not built; run ./kefu up"
 
 
 def router(folder: Path) -> APIRouter:
-    """Serve the pages that Vite built into `folder`. The chat may be framed by any site (the widget), the desk by none."""
+    """Serve what Vite built into `folder`. The chat may be framed by any site (the widget), the desk by none."""
     api = APIRouter(include_in_schema=False)
 
     @api.get("/")

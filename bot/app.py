@@ -1,0 +1,169 @@
+"""The app: everything wired together. `create_app` is what uvicorn starts."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import socketio
+import yaml
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+
+from actions import server as action_server
+from actions.backends.demo_shop.seed import demo_members
+from actions.backends.demo_shop.shop import DemoShop
+from actions.backends.http.shop import HttpShop
+from actions.backends.protocols import Shop
+from actions.services import Services
+from actions.stores import StoredKnowledge, StoredTickets
+from bot import demo, edges, pages
+from bot.facts import ShopFacts
+from bot.gateway import Gateway
+from bot.handover import Handover
+from bot.rasa_client import Assistant
+from bot.understanding import Understanding, load_risk_terms
+from connectors.delivered import Delivered
+from connectors.intake import Intake
+from connectors.web import pages_api, rest
+from connectors.web.socketio import SocketChannel
+from connectors.web.tokens import Tokens
+from core.bus import Bus
+from core.conversation.message import Button, Reply
+from core.errors import SettingsError
+from core.settings import Settings, load_settings
+from core.storage.database import Database
+from handoff import api as desk_api
+from handoff.presence import Presence
+from handoff.sentiment import SentimentModel
+from retrieval import api as knowledge_api
+from retrieval.encoder import load_encoder
+from retrieval.search import KnowledgeSearch
+
+NOTICES = Path(__file__).with_name("notices.yml")
+DESCRIPTION = "Kefu 智能客服的 HTTP 接口。网页聊天、Rasa 兼容的 REST 与 socket.io、人工坐席、知识库。"
+
+
+@dataclass
+class Parts:
+    """What the app is made of, while it runs."""
+
+    settings: Settings
+    database: Database
+    bus: Bus
+    shop: Shop
+    search: KnowledgeSearch
+    assistant: Assistant
+    gateway: Gateway
+    delivered: Delivered
+
+
+def create_app() -> FastAPI:
+    """Reads the settings and makes the app; what needs a running event loop is opened when it starts."""
+    settings = load_settings()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with _opened(settings, app) as parts, asyncio.TaskGroup() as group:
+            running = [group.create_task(work) for work in (parts.gateway.run(), parts.delivered.run())]
+            yield
+            for task in running:
+                task.cancel()
+
+    app = FastAPI(title="Kefu 客服", description=DESCRIPTION, version="0.1.0", lifespan=lifespan)
+    edges.install(app)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"]
+        )
+    return app
+
+
+@contextlib.asynccontextmanager
+async def _opened(settings: Settings, app: FastAPI) -> AsyncIterator[Parts]:
+    async with contextlib.AsyncExitStack() as stack:
+        database = Database(settings.database_url, settings.data_key.get_secret_value())
+        stack.push_async_callback(database.close)
+        await database.migrate()
+        bus = Bus(settings.redis_url)
+        stack.push_async_callback(bus.close)
+        await bus.start()
+        shop = _shop(settings)
+        stack.push_async_callback(shop.close)
+        encoder = load_encoder(settings.encoder, settings.var_dir / "models" / "encoder")
+        search = await KnowledgeSearch.open(database, encoder, settings.var_dir / "index", bus=bus)
+        stack.push_async_callback(search.close)
+        sentiment = SentimentModel.load(settings.var_dir / "models" / "sentiment")
+        risk_terms = load_risk_terms(settings.home / "nlu_data" / "risk_terms.yml")
+        understanding = Understanding(encoder, search, sentiment, risk_terms)
+        assistant = Assistant(settings.assistant_url, settings.assistant_timeout_seconds)
+        stack.push_async_callback(assistant.close)
+        presence = Presence(bus.redis)
+        notices = yaml.safe_load(NOTICES.read_text(encoding="utf-8"))
+        handover = Handover(database, shop.members, presence.available)
+        gateway = Gateway(database, bus, understanding, assistant, handover, _reply(notices["apology"]))
+        parts = Parts(settings, database, bus, shop, search, assistant, gateway, Delivered(database))
+        _add_routes(app, parts, presence, handover, notices)
+        yield parts
+
+
+def _add_routes(app: FastAPI, parts: Parts, presence: Presence, handover: Handover, notices: dict[str, Any]) -> None:
+    settings, database, bus, shop, delivered = parts.settings, parts.database, parts.bus, parts.shop, parts.delivered
+    tokens = Tokens(settings.secret_key.get_secret_value(), _secret(settings.member_key))
+    intake = Intake(database, bus)
+    facts = ShopFacts(shop)
+    secure = (settings.public_url or "").startswith("https://")
+    services = Services(
+        orders=shop.orders,
+        logistics=shop.logistics,
+        returns=shop.returns,
+        members=shop.members,
+        knowledge=StoredKnowledge(database),
+        tickets=StoredTickets(database, bus),
+    )
+    brand = {"name": settings.brand, "greeting": notices["greeting"], "assistant": notices["assistant_name"]}
+    app.include_router(
+        pages_api.router(
+            database,
+            bus,
+            intake,
+            tokens,
+            delivered,
+            owner_state=handover.owner_state,
+            member_card=facts.card,
+            brand=brand,
+        )
+    )
+    app.include_router(rest.router(database, bus, intake, tokens, delivered))
+    app.include_router(desk_api.router(database, bus, presence, facts, secure=secure))
+    app.include_router(
+        knowledge_api.router(parts.search, database, bus, desk_api.editor(database, bus, presence, secure=secure))
+    )
+    app.include_router(action_server.router(action_server.build_executor(services), settings.action_token))
+    if settings.demo and settings.backend == "demo":
+        shown = [demo.DemoMember.model_validate(vars(member)) for member in demo_members()]
+        app.include_router(demo.router(shop.members, tokens, shown))
+    assert settings.pages_dir is not None
+    app.include_router(pages.router(settings.pages_dir))
+    channel = SocketChannel(database, bus, intake, tokens, delivered, list(settings.cors_origins))
+    app.mount("/socket.io", socketio.ASGIApp(channel.server, socketio_path=""))
+
+
+def _shop(settings: Settings) -> Shop:
+    if settings.backend == "demo":
+        return DemoShop(settings.demo_shop_url, budget=settings.backend_timeout_seconds)
+    if settings.backend_url is None:
+        raise SettingsError("KEFU_BACKEND=http needs KEFU_BACKEND_URL: the address of the shop's own system")
+    return HttpShop(
+        settings.backend_url, _secret(settings.backend_token) or "", budget=settings.backend_timeout_seconds
+    )
+
+
+def _secret(value: Any) -> str | None:
+    return value.get_secret_value() if value else None
+
+
+def _reply(notice: dict[str, Any]) -> Reply:
+    return Reply(text=notice["text"], buttons=tuple(Button(**button) for button in notice.get("buttons", ())))
