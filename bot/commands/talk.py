@@ -29,25 +29,24 @@ def talk(member_id: str | None, overrides: dict[str, str]) -> None:
     """Through the running Kefu of this folder, or one started for the occasion."""
     os.environ.update(overrides)
     settings = prepared_secrets()
-    if running(settings):
-        asyncio.run(_talk(settings, member_id))
+    if found := running(settings):
+        asyncio.run(_talk(settings, found.split(" ")[0], member_id))
         return
     with preparing(overrides, lambda text: console.print(f"[dim]{escape(text)}[/dim]")) as (supervisor, settings):
 
         async def started() -> None:
             try:
                 await supervisor.start()
-                await _talk(settings, member_id)
+                await _talk(settings, f"http://{settings.host}:{settings.port}", member_id)
             finally:
                 await supervisor.stop()
 
         asyncio.run(started())
 
 
-async def _talk(settings: Settings, member_id: str | None) -> None:
+async def _talk(settings: Settings, address: str, member_id: str | None) -> None:
     database = Database(settings.database_url, settings.data_key.get_secret_value())
-    base = f"http://{settings.host}:{settings.port}"
-    async with httpx.AsyncClient(base_url=base, timeout=TURN_SECONDS, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=address, timeout=TURN_SECONDS, trust_env=False) as client:
         try:
             session = await _open(client, member_id)
             async with contextlib.aclosing(_said(client)) as said:
@@ -169,7 +168,7 @@ def explain(turn: Mapping[str, Any]) -> list[str]:
     if actions := turn.get("actions"):
         lines.append("actions  " + " → ".join(actions))
     decision = turn.get("decision")
-    if not decision:
+    if not (decision and decision["handoff"]):
         return [*lines, "decision stays with the bot"]
     lines.append(f"decision hand over: {decision['reason']}")
     for evidence in decision["evidence"]:

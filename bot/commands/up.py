@@ -99,7 +99,7 @@ def only_one(settings: Settings) -> Iterator[None]:
                 " and ports of its own: KEFU_VAR_DIR=… ./kefu up --port … --assistant-port …"
             ) from None
         lock.truncate(0)
-        lock.write(f"{settings.public_url} (pid {os.getpid()})")
+        lock.write(f"http://{settings.host}:{settings.port} (pid {os.getpid()})")
         lock.flush()
         yield
 

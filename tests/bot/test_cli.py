@@ -84,7 +84,7 @@ def test_a_second_up_is_told_where_the_first_is(settings: Settings) -> None:
     with only_one(settings):
         answer = kefu("up", KEFU_VAR_DIR=str(settings.var_dir))
         assert answer.returncode == 1
-        assert f"already runs from this folder: {settings.public_url} (pid {os.getpid()})" in answer.stderr
+        assert f"already runs from this folder: http://127.0.0.1:{settings.port} (pid {os.getpid()})" in answer.stderr
     assert running(settings) is None
     with only_one(settings):
         pass
