@@ -33,7 +33,7 @@ function rooms(target: string): Plugin {
     configureServer(server) {
       server.middlewares.use((request, _response, next) => {
         const [path = '', query] = (request.url ?? '').split('?')
-        const page = { '/': sources.chat, '/desk': sources.desk, '/widget.js': widget }[path]
+        const page = { '/': sources.chat, '/desk': sources.desk }[path]
         if (page) request.url = `/${page}${query ? `?${query}` : ''}`
         next()
       })
