@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import insert, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from actions.backends.demo_shop import rules
 from actions.backends.demo_shop.catalogue import heroes
 from actions.backends.demo_shop.drawing import draw
-from actions.backends.demo_shop.store import insert_or_ignore, open_engine, write_transaction
+from actions.backends.demo_shop.store import insert_or_ignore, let_readers_in, open_engine, write_transaction
 from actions.backends.demo_shop.tables import metadata, seeds
 
 _NAME = "demo"
@@ -37,16 +38,22 @@ async def seed(url: str, anchor: date | None = None) -> bool:
     engine = open_engine(url)
     try:
         async with write_transaction(engine) as conn:
-            if conn.dialect.name == "postgresql":
-                await conn.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-            await conn.run_sync(metadata.create_all)
-            claimed = await conn.execute(insert_or_ignore(conn, seeds).values(name=_NAME, anchor=anchor))
-            if claimed.rowcount != 1:
-                return False
-            rows = draw(anchor)
-            for table in metadata.sorted_tables:
-                if rows.get(table.name):
-                    await conn.execute(insert(table), rows[table.name])
-        return True
+            seeded = await _fill(conn, anchor)
+        await let_readers_in(engine)
+        return seeded
     finally:
         await engine.dispose()
+
+
+async def _fill(conn: AsyncConnection, anchor: date) -> bool:
+    if conn.dialect.name == "postgresql":
+        await conn.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    await conn.run_sync(metadata.create_all)
+    claimed = await conn.execute(insert_or_ignore(conn, seeds).values(name=_NAME, anchor=anchor))
+    if claimed.rowcount != 1:
+        return False
+    rows = draw(anchor)
+    for table in metadata.sorted_tables:
+        if rows.get(table.name):
+            await conn.execute(insert(table), rows[table.name])
+    return True

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -111,6 +111,17 @@ async def write_transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnectio
             yield conn
 
 
+async def let_readers_in(engine: AsyncEngine) -> None:
+    """SQLite: switch the file to WAL, for good, so that a write does not stop the reads.
+
+    Switching does not wait for a lock. When somebody holds one, the next who seeds will switch.
+    """
+    if engine.dialect.name == "sqlite":
+        with suppress(OperationalError):
+            async with engine.connect() as conn:
+                await conn.exec_driver_sql("PRAGMA journal_mode=WAL")
+
+
 def insert_or_ignore(conn: AsyncConnection, table: Any) -> Any:
     insert = sqlite_insert if conn.dialect.name == "sqlite" else postgresql_insert
     return insert(table).on_conflict_do_nothing()
@@ -131,7 +142,7 @@ def _is(member_id: str, key: str) -> Any:
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver must not begin by itself; `_begin_sqlite` does
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+    for pragma in ("synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-import uuid
 from collections import Counter, defaultdict
 from datetime import date, datetime, timedelta
 from datetime import time as day_time
@@ -11,7 +10,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy.engine import make_url
 
 from actions.backends.demo_shop import rules
 from actions.backends.demo_shop.catalogue import level_at, places
@@ -21,7 +19,7 @@ from actions.backends.demo_shop.seed import demo_members, seed
 from actions.backends.demo_shop.shop import DemoShop
 from actions.backends.protocols import OrderStatus, Refusal, ReturnStatus
 from core.errors import Unavailable
-from tests.contracts.backends.shops import administer
+from tests.contracts.backends.shops import new_postgres
 
 ANCHOR = date(2026, 11, 20)
 MIDNIGHT = datetime.combine(ANCHOR, day_time(), rules.SHANGHAI)
@@ -132,10 +130,7 @@ async def test_seeding_is_quick_and_happens_once(tmp_path: Path):
 
 
 async def test_two_seedings_at_once_make_one_shop(tmp_path: Path, postgres_url: str):
-    database = f"shop{uuid.uuid4().hex}"
-    await administer(postgres_url, f"create database {database}")
-    postgres = make_url(postgres_url).set(database=database).render_as_string(hide_password=False)
-    for url in (f"sqlite:///{tmp_path}/shop.db", postgres):
+    for url in (f"sqlite:///{tmp_path}/shop.db", await new_postgres(postgres_url)):
         assert sorted(await asyncio.gather(seed(url, ANCHOR), seed(url, ANCHOR))) == [False, True]
 
 

@@ -5,12 +5,10 @@ Every HTTP exchange of the suite is held against `openapi.yaml`.
 
 import asyncio
 import shutil
-import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy.engine import make_url
 
 from actions.backends.demo_shop.drawing import draw
 from actions.backends.demo_shop.seed import seed
@@ -18,7 +16,7 @@ from actions.backends.demo_shop.shop import DemoShop
 from actions.backends.http.shop import HttpShop
 from actions.backends.protocols import Shop
 from tests.contracts.backends.contract import ContractTransport
-from tests.contracts.backends.shops import ANCHOR, NOON, TOKEN, Drawn, administer, serve
+from tests.contracts.backends.shops import ANCHOR, NOON, TOKEN, Drawn, restore_copy, seed_with_copy, serve
 
 
 @pytest.fixture(scope="session")
@@ -35,15 +33,8 @@ def seeded_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def seeded_postgres(postgres_url: str) -> str:
-    """A database to copy from; PostgreSQL copies only what nobody is connected to."""
-    url = make_url(postgres_url).set(drivername="postgresql+asyncpg", database=f"shop{uuid.uuid4().hex}")
-
-    async def make() -> None:
-        await administer(postgres_url, f"create database {url.database}")
-        await seed(url.render_as_string(hide_password=False), ANCHOR)
-
-    asyncio.run(make())
-    return url.render_as_string(hide_password=False)
+    """One database for the session, with the seed kept in a schema beside: a database for each test takes minutes."""
+    return asyncio.run(seed_with_copy(postgres_url))
 
 
 @pytest.fixture
@@ -61,11 +52,9 @@ def shop_url(request: pytest.FixtureRequest, kind: str) -> str:
     """A freshly seeded database."""
     if kind != "demo-postgresql":
         return str(request.getfixturevalue("sqlite_shop_url"))
-    template = make_url(request.getfixturevalue("seeded_postgres"))
-    copy = template.set(database=f"shop{uuid.uuid4().hex}")
-    server = request.getfixturevalue("postgres_url")
-    asyncio.run(administer(server, f"create database {copy.database} template {template.database}"))
-    return copy.render_as_string(hide_password=False)
+    url = str(request.getfixturevalue("seeded_postgres"))
+    asyncio.run(restore_copy(url))
+    return url
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date, datetime, time
@@ -14,6 +15,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from actions.backends.demo_server import create_app
 from actions.backends.demo_shop.drawing.rows import Rows
 from actions.backends.demo_shop.rules import SHANGHAI
+from actions.backends.demo_shop.seed import seed
+from actions.backends.demo_shop.tables import metadata
 from actions.backends.protocols import OrderStatus, Shop
 
 ANCHOR = date(2026, 11, 20)
@@ -64,9 +67,36 @@ async def serve(shop: Shop) -> AsyncIterator[str]:
     await task
 
 
-async def administer(server_url: str, command: str) -> None:
+async def new_postgres(server_url: str) -> str:
+    """An empty database of its own."""
     url = make_url(server_url).set(drivername="postgresql+asyncpg")
     engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
+    name = f"shop{uuid.uuid4().hex}"
     async with engine.connect() as conn:
-        await conn.execute(text(command))
+        await conn.execute(text(f"create database {name}"))
+    await engine.dispose()
+    return url.set(database=name).render_as_string(hide_password=False)
+
+
+async def seed_with_copy(server_url: str) -> str:
+    """A seeded database, and in its schema `seed` a copy of every table."""
+    url = await new_postgres(server_url)
+    await seed(url, ANCHOR)
+    engine = create_async_engine(url)
+    async with engine.begin() as conn:
+        await conn.execute(text("create schema seed"))
+        for table in metadata.sorted_tables:
+            await conn.execute(text(f"create table seed.{table.name} as table public.{table.name}"))
+    await engine.dispose()
+    return url
+
+
+async def restore_copy(url: str) -> None:
+    """Bring the tables back to what was seeded."""
+    engine = create_async_engine(url)
+    names = [table.name for table in metadata.sorted_tables]
+    async with engine.begin() as conn:
+        await conn.execute(text(f"truncate {', '.join(names)}"))
+        for name in names:
+            await conn.execute(text(f"insert into public.{name} table seed.{name}"))
     await engine.dispose()
