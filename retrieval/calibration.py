@@ -1,7 +1,7 @@
 """From what speaks for each entry to a probability that it is the answer, and to the outcome.
 
 A softmax over the entries found and one more alternative, "none of them": linear in the features of `ranking`, the
-none in how strong the whole field is and how long the question. Fitted by maximum a posteriori around a prior (that
+none in how strong the whole field is. Fitted by maximum a posteriori around a prior (that
 of the knowledge the repo brings), so that a base with few questions to learn from leans on the prior and one with
 many on itself. Cosines count in standard deviations of what the best wrong entry reaches in this very base.
 """
@@ -26,8 +26,7 @@ CHOICES = 3
 # How firmly weights are held to where they start from, as 1 / variance: to the prior, or hardly at all to zero.
 _PRECISION_PRIOR = 0.3
 _PRECISION_FLAT = 0.03
-_USUAL_LENGTH = 20  # grams of a question of ten characters; only centres a feature
-_NONE_FEATURES = ("constant", "best", "body", "length")
+_NONE_FEATURES = ("constant", "best", "body")
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ class Calibration(BaseModel):
         entries = ranking.features.copy()
         entries[:, :COSINES] = (entries[:, :COSINES] - self.centre) / self.spread
         best, _mean, body = entries[:, :COSINES].mean(axis=0)
-        return entries, np.array([1.0, best, body, np.log((1 + ranking.length) / _USUAL_LENGTH)])
+        return entries, np.array([1.0, best, body])
 
 
 def fit(samples: Sequence[Sample], mix: Mix, prior: Calibration | None) -> Calibration:

@@ -24,11 +24,11 @@ _LOOK_AT = 48
 class Ranking:
     """At most DEPTH entries, best first, as positions in the index. `features` (n, 6), a row an entry:
     the best and the mean cosine of its phrasings, the cosine of its body, BM25 of the best phrasing and of the body
-    (scaled to this question's best), the share of the question that its texts cover. `length`: grams asked."""
+    (scaled to this question's best), and the share of the question that its texts cover, times the root of the
+    question's length: half of a long question tells more than half of a short one."""
 
     entries: Positions
     features: Features
-    length: int
 
 
 def rank(
@@ -46,7 +46,7 @@ def rank(
     if without_entry is not None:
         entries = entries[entries != without_entry]
     if not len(entries):
-        return Ranking(entries, np.empty((0, len(FEATURES))), len(grams(question)))
+        return Ranking(entries, np.empty((0, len(FEATURES))))
 
     counts = index.starts[entries + 1] - index.starts[entries]
     firsts = np.concatenate([[0], np.cumsum(counts)[:-1]])
@@ -65,10 +65,10 @@ def rank(
             index.bodies.vectors[entries] @ vector,
             bm25 / max(float(bm25.max()), 1e-9),
             written.bm25[entries] / max(float(written.bm25[entries].max()), 1e-9),
-            covered,
+            covered * np.sqrt(len(set(grams(question)))),
         ],
         axis=1,
         dtype=np.float64,
     )
     order = np.argsort(-(features @ _WEIGHTS), kind="stable")[:DEPTH]
-    return Ranking(entries[order], features[order], len(grams(question)))
+    return Ranking(entries[order], features[order])
