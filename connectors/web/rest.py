@@ -50,7 +50,7 @@ def router(database: Database, bus: Bus, intake: Intake, tokens: Tokens, deliver
             message = await intake.accept(inbound)
             await _answered(database, events, message)
         async with database.connect() as conn:
-            replies = await outbox.waiting(conn, conversation_id)
+            replies = delivered.outstanding(await outbox.waiting(conn, conversation_id))
         delivered.mark(reply.id for reply in replies)
         items = [item for reply in replies for item in as_rasa(reply, utterance.sender)]
         if stream:

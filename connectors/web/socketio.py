@@ -100,13 +100,11 @@ class SocketChannel:
 
     async def _send_waiting(self, sid: str, conversation_id: str) -> None:
         async with self._database.connect() as conn:
-            waiting = await outbox.waiting(conn, conversation_id)
+            waiting = self._delivered.outstanding(await outbox.waiting(conn, conversation_id))
         for message in waiting:
             for item in as_widget(message):
                 await self.server.emit("bot_uttered", item, to=sid)
         self._delivered.mark(message.id for message in waiting)
-        if waiting:
-            await self._delivered.flush()  # the next event reads the queue again
 
 
 def as_widget(message: Message) -> list[dict[str, Any]]:

@@ -1,0 +1,120 @@
+"""The main job in a real browser: a customer at the chat page, an agent at the desk, nothing in between faked."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from tests.e2e.product import AGENT_PASSWORD, Product
+
+PATIENCE_MS = 20_000
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    expect.set_options(timeout=PATIENCE_MS)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+def open_page(browser: Browser, url: str, *, width: int, height: int) -> Page:
+    """A page with its own storage. Whatever goes wrong in its scripts fails the test."""
+    page = browser.new_context(viewport={"width": width, "height": height}, locale="zh-CN").new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.on("pageerror", lambda error: pytest.fail(f"the page broke: {error}"))
+    page.goto(url)
+    return page
+
+
+def messages(page: Page, author: str) -> Locator:
+    return page.locator(f'[data-testid="message"][data-author="{author}"]')
+
+
+def say(page: Page, text: str) -> str:
+    """Type and send; returns what the bot says next."""
+    before = messages(page, "bot").count()
+    page.get_by_test_id("composer").fill(text)
+    page.get_by_test_id("composer").press("Enter")
+    answer = messages(page, "bot").nth(before)
+    expect(answer).to_be_visible()
+    return answer.inner_text()
+
+
+def log_in_as(page: Page, member_id: str) -> None:
+    page.get_by_test_id("menu").click()
+    page.locator(f'[data-testid="demo-login"][data-member-id="{member_id}"]').click()
+    expect(page.get_by_test_id("member")).to_be_visible()
+
+
+def test_facts_answers_anger_a_person_and_back(kefu: Product, browser: Browser) -> None:
+    chat = open_page(browser, kefu.url, width=390, height=844)
+    desk = open_page(browser, f"{kefu.url}/desk", width=1280, height=800)
+
+    # An agent is there, so the customer is not told that nobody is.
+    desk.get_by_test_id("login-username").fill("xiaowang")
+    desk.get_by_test_id("login-password").fill(AGENT_PASSWORD)
+    desk.get_by_test_id("login-submit").click()
+    expect(desk.get_by_test_id("me")).to_be_visible()
+
+    # Real facts of the customer's own order, a real answer of the knowledge base.
+    log_in_as(chat, "M0001")
+    parcel = say(chat, "我的快递到哪儿了呀")
+    if not re.search(r"[A-Z]{2,4}\d{10,15}", parcel):  # several parcels: the bot asks which
+        chat.get_by_test_id("quick-reply").first.click()
+    expect(messages(chat, "bot").filter(has_text=re.compile(r"[A-Z]{2,4}\d{10,15}"))).not_to_have_count(0)
+    assert "运费" in say(chat, "退货的运费是谁出啊")
+
+    # Anger hands over, with a reason and a summary.
+    chat.get_by_test_id("composer").fill("你们什么破服务!气死我了,等了这么久,垃圾平台骗子!")
+    chat.get_by_test_id("composer").press("Enter")
+    expect(chat.get_by_test_id("owner-state")).to_contain_text("排队")
+
+    desk.get_by_test_id("queue-card").first.click()
+    desk.get_by_test_id("take").click()
+    expect(desk.get_by_test_id("reason")).to_contain_text("情绪")
+    expect(desk.get_by_test_id("summary-line").filter(has_text="快递")).not_to_have_count(0)
+    expect(desk.get_by_test_id("transcript")).to_contain_text("退货的运费是谁出啊")
+    expect(desk.get_by_test_id("facts")).to_contain_text("KF2")
+    expect(chat.get_by_test_id("owner-state")).to_contain_text("小王")
+
+    # The bot is silent now; agent and customer talk.
+    bot_said = messages(chat, "bot").count()
+    chat.get_by_test_id("composer").fill("在吗")
+    chat.get_by_test_id("composer").press("Enter")
+    expect(desk.get_by_test_id("transcript")).to_contain_text("在吗")
+    desk.get_by_test_id("reply").fill("非常抱歉让您久等了,我马上帮您催一下快递。")
+    desk.get_by_test_id("reply-send").click()
+    expect(messages(chat, "agent").last).to_contain_text("马上帮您催")
+    assert messages(chat, "bot").count() == bot_said
+
+    # Closed: the bot is back, and history survives a reload.
+    desk.get_by_test_id("close").click()
+    desk.get_by_test_id("close-confirm").click()
+    expect(chat.get_by_test_id("owner-state")).not_to_contain_text("小王")
+    chat.reload()
+    expect(messages(chat, "agent").last).to_contain_text("马上帮您催")
+    assert say(chat, "谢谢")
+
+
+def test_the_widget_opens_on_another_site(kefu: Product, browser: Browser) -> None:
+    page = open_page(browser, "about:blank", width=1280, height=800)
+    page.set_content(f'<h1>某某小店</h1><script src="{kefu.url}/widget.js" data-title="在线客服" async></script>')
+    page.get_by_role("button", name=re.compile("客服")).click()
+    frame = page.frame_locator("iframe")
+    composer = frame.get_by_test_id("composer")
+    composer.fill("你好")
+    composer.press("Enter")
+    expect(frame.locator('[data-testid="message"][data-author="bot"]').first).to_be_visible()
+
+
+def test_the_desk_is_closed_to_everyone_else(kefu: Product, browser: Browser) -> None:
+    desk = open_page(browser, f"{kefu.url}/desk", width=1280, height=800)
+    desk.get_by_test_id("login-username").fill("xiaowang")
+    desk.get_by_test_id("login-password").fill("wrong-password")
+    desk.get_by_test_id("login-submit").click()
+    expect(desk.get_by_role("alert")).to_be_visible()
+    expect(desk.get_by_test_id("queue-card")).to_have_count(0)
