@@ -7,21 +7,19 @@ said; a message without an event still counts by its words.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any
 
 from core.conversation.log import Event
 from core.conversation.message import Message
 from handoff.labels import labels
+from handoff.turns import TURN, Turn, cut, turns_of
 
-QUOTE_LENGTH = 40
 FACT_LENGTH = 160
 MOST_LINES = 4
-TURN = "turn"
 ASKED_FOR_A_PERSON = "human_agent"
-MISSED, REPHRASE = "action_fallback", "utter_rephrase"
 
 
 @dataclass(frozen=True)
@@ -61,81 +59,9 @@ class Summary:
         return "\n".join(f"{line.label}：{line.text}" for line in self.lines)
 
 
-@dataclass(frozen=True)
-class _Turn:
-    """One thing the customer said, what was understood of it, and what came back."""
-
-    said: Message
-    data: Mapping[str, Any]
-    replies: tuple[Message, ...] = field(default=())
-
-    @property
-    def words(self) -> str:
-        """What was said, or the title of the button that was pressed."""
-        return _cut(self.said.text or "", QUOTE_LENGTH)
-
-    @property
-    def understanding(self) -> Mapping[str, Any]:
-        return self.data.get("understanding") or {}
-
-    @property
-    def intent(self) -> str | None:
-        return (self.understanding.get("intent") or {}).get("name")
-
-    @property
-    def actions(self) -> list[str]:
-        return list(self.data.get("actions") or ())
-
-    @property
-    def responses(self) -> list[str]:
-        """Names of the responses that were said."""
-        return list(self.data.get("responses") or ())
-
-    @property
-    def setback(self) -> str | None:
-        """Why there is no answer, when the bot said so."""
-        if "responses" not in self.data and MISSED in self.actions and not self._found:
-            return labels().setbacks[REPHRASE]
-        return next((labels().setbacks[name] for name in self.responses if name in labels().setbacks), None)
-
-    @property
-    def asked_back(self) -> bool:
-        return any(reply.buttons for reply in self.replies) or bool(set(self.responses) & set(labels().questions))
-
-    @property
-    def answered_question(self) -> str | None:
-        """The knowledge entry that was given as the answer; the title of the button that asked for it."""
-        if self.setback or self.asked_back or not set(self.actions) & set(labels().knowledge):
-            return None
-        if any(entity.get("entity") == "entry_id" for entity in self.understanding.get("entities") or ()):
-            return self.words
-        return self._found
-
-    @property
-    def _found(self) -> str | None:
-        """The knowledge entry that the search was sure of."""
-        faq = self.data.get("faq") or {}
-        return faq["candidates"][0]["question"] if faq.get("outcome") == "answer" and faq.get("candidates") else None
-
-    @property
-    def fact(self) -> str | None:
-        """The label of what was looked up or done."""
-        if self.setback or self.asked_back or not any(reply.text for reply in self.replies):
-            return None
-        return next((labels().facts[action] for action in self.actions if action in labels().facts), None)
-
-    @property
-    def form(self) -> str | None:
-        return next((labels().forms[action] for action in self.actions if action in labels().forms), None)
-
-    @property
-    def settled(self) -> bool:
-        return bool(self.fact or self.answered_question)
-
-
 def summarise(messages: Sequence[Message], events: Iterable[Event], customer: Customer) -> Summary:
     """`messages` oldest first; `events` of the same conversation, of any type."""
-    turns = list(_turns(messages, events))
+    turns = list(turns_of(messages, events))
     if not turns:
         return Summary((_line("who", _who(customer, None), None),))
     lines = [_line("who", _who(customer, turns[0].said.channel), turns[0].said.id)]
@@ -145,17 +71,6 @@ def summarise(messages: Sequence[Message], events: Iterable[Event], customer: Cu
     lines += _mood(turns)
     lines += _open(turns)
     return Summary(tuple(lines))
-
-
-def _turns(messages: Sequence[Message], events: Iterable[Event]) -> Iterator[_Turn]:
-    understood = {event.message_id: event.data for event in events if event.type == TURN}
-    replies: dict[str, list[Message]] = {}
-    for message in messages:
-        if message.reply_to and message.author == "bot":
-            replies.setdefault(message.reply_to, []).append(message)
-    for message in messages:
-        if message.author == "customer":
-            yield _Turn(message, understood.get(message.id, {}), tuple(replies.get(message.id, ())))
 
 
 def _who(customer: Customer, channel: str | None) -> str:
@@ -168,25 +83,25 @@ def _who(customer: Customer, channel: str | None) -> str:
     return "，".join(part for part in parts if part)
 
 
-def _wants(turns: Sequence[_Turn]) -> list[Line]:
+def _wants(turns: Sequence[Turn]) -> list[Line]:
     """The last few different wishes, each in the words it was last put in."""
     last = {turn.intent: turn for turn in turns if turn.intent in labels().wants}
     latest = sorted(last.values(), key=lambda turn: turn.said.seq)[-MOST_LINES:]
     return [_line("want", f"{labels().wants[turn.intent or '']}：“{turn.words}”", turn.said.id) for turn in latest]
 
 
-def _facts(turns: Sequence[_Turn]) -> list[Line]:
+def _facts(turns: Sequence[Turn]) -> list[Line]:
     """What the shop's systems said, in the words the customer was given; of the same kind only the latest."""
     found = {turn.fact: turn for turn in turns if turn.fact}
     latest = sorted(found.values(), key=lambda turn: turn.said.seq)[-MOST_LINES:]
     lines = []
     for turn in latest:
         told = next(reply for reply in turn.replies if reply.text)
-        lines.append(_line("fact", f"{turn.fact}：{_cut(told.text or '', FACT_LENGTH)}", told.id))
+        lines.append(_line("fact", f"{turn.fact}：{cut(told.text or '', FACT_LENGTH)}", told.id))
     return lines
 
 
-def _tried(turns: Sequence[_Turn]) -> list[Line]:
+def _tried(turns: Sequence[Turn]) -> list[Line]:
     lines = []
     for turn in turns:
         if turn.answered_question:
@@ -200,7 +115,7 @@ def _tried(turns: Sequence[_Turn]) -> list[Line]:
     return lines[-MOST_LINES:]
 
 
-def _mood(turns: Sequence[_Turn]) -> list[Line]:
+def _mood(turns: Sequence[Turn]) -> list[Line]:
     """The course of the degrees, pointing to the worst moment."""
     felt = [(turn, turn.data["sentiment"]) for turn in turns if turn.data.get("sentiment")]
     if not felt:
@@ -213,7 +128,7 @@ def _mood(turns: Sequence[_Turn]) -> list[Line]:
     return [_line("mood", text, worst.said.id)]
 
 
-def _open(turns: Sequence[_Turn]) -> list[Line]:
+def _open(turns: Sequence[Turn]) -> list[Line]:
     """Wishes whose last mention was neither looked up nor answered, and the last words if nothing was made of them."""
     last = {turn.intent: turn for turn in turns if turn.intent in labels().wants and turn.intent != ASKED_FOR_A_PERSON}
     unsettled = [turn for turn in last.values() if not turn.settled]
@@ -228,6 +143,4 @@ def _line(kind: str, text: str, message_id: str | None) -> Line:
     return Line(kind, labels().lines[kind], text, message_id)
 
 
-def _cut(text: str, length: int) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= length else text[: length - 1] + "…"
+__all__ = ["TURN", "Customer", "Line", "Summary", "summarise"]
