@@ -1,0 +1,1 @@
+"""Graph components of the Rasa pipeline (see config.yml). Python 3.10."""

@@ -1,0 +1,184 @@
+"""Policy: hands the conversation to a person when `handoff.decision` says so. It gathers the signals, no more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator
+from itertools import islice, takewhile
+from typing import Any
+
+from rasa.core.featurizers.tracker_featurizers import TrackerFeaturizer
+from rasa.core.policies.policy import Policy, PolicyPrediction, SupportedData, confidence_scores_for
+from rasa.engine.graph import ExecutionContext
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.engine.storage.resource import Resource
+from rasa.engine.storage.storage import ModelStorage
+from rasa.shared.constants import DEFAULT_NLU_FALLBACK_INTENT_NAME
+from rasa.shared.core.constants import ACTION_LISTEN_NAME
+from rasa.shared.core.domain import Domain
+from rasa.shared.core.events import ActionExecuted, SlotSet, UserUttered
+from rasa.shared.core.generator import TrackerWithCachedStates
+from rasa.shared.core.trackers import DialogueStateTracker
+from rasa.shared.exceptions import InvalidConfigException
+
+from bot.assistant.components.quantity import read_quantity
+from handoff.decision import Decision, Signals, Thresholds, decide, load_thresholds, recent_mean
+
+HANDOVER = "action_handover"
+DECISION_SLOT = "handoff_decision"
+FORM_FAILURES_SLOT = "form_failures"
+UNHELPFUL_SLOT = "unhelpful_streak"
+EXPLICIT_WISH = "human_agent"
+QUANTITY = "quantity"
+THRESHOLDS_FILE = "thresholds.json"
+
+
+def signals_of(tracker: DialogueStateTracker, thresholds: Thresholds, buying_intents: Collection[str]) -> Signals:
+    """What the tracker knows at this moment. Streaks begin anew after a hand-over: the person has settled what was."""
+    turns = _turns_since_handover(tracker)
+    latest = next(turns, None)
+    if latest is None:
+        return Signals()
+    metadata = latest.metadata or {}
+    window = thresholds.sentiment_window
+    recent = [_sentiment(latest), *map(_sentiment, islice(turns, window - 1))]
+    unclear = takewhile(_not_understood, _turns_since_handover(tracker))
+    return Signals(
+        explicit_wish=max(
+            (guess["confidence"] for guess in _guesses(latest) if guess["name"] == EXPLICIT_WISH), default=0.0
+        ),
+        low_confidence_streak=sum(1 for _ in unclear),
+        sentiment=recent[0],
+        sentiment_recent_mean=recent_mean(recent[::-1], window),
+        risk_terms=tuple(metadata.get("risk_terms") or ()),
+        form_failures=tracker.get_slot(FORM_FAILURES_SLOT) or 0,
+        unhelpful_streak=tracker.get_slot(UNHELPFUL_SLOT) or 0,
+        bulk_quantity=_quantity(latest) if latest.intent.get("name") in buying_intents else 0,
+    )
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.POLICY_WITHOUT_END_TO_END_SUPPORT, is_trainable=True)
+class HandoffPolicy(Policy):
+    """Predicts `action_handover` over any other policy, once a turn, at any step of it: a form may get stuck or an
+    answer may prove useless only while the turn runs. The decision goes into the slot `handoff_decision`."""
+
+    def __init__(
+        self,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+        featurizer: TrackerFeaturizer | None = None,
+        thresholds: Thresholds | None = None,
+    ) -> None:
+        super().__init__(config, model_storage, resource, execution_context, featurizer)
+        self._thresholds = thresholds
+
+    @staticmethod
+    def get_default_config() -> dict[str, Any]:
+        # Above RulePolicy (6): of predictions that are equally sure, the higher priority wins.
+        return {"priority": 7, "buying_intents": []}
+
+    @staticmethod
+    def supported_data() -> SupportedData:
+        return SupportedData.ML_AND_RULE_DATA
+
+    def _create_featurizer(self) -> None:
+        """Nothing is learned from stories."""
+
+    def train(self, training_trackers: list[TrackerWithCachedStates], domain: Domain, **kwargs: Any) -> Resource:
+        """Puts the thresholds of the day into the model: a model decides as it did when it was evaluated."""
+        slots = {slot.name for slot in domain.slots}
+        missing = {DECISION_SLOT, FORM_FAILURES_SLOT, UNHELPFUL_SLOT} - slots
+        if HANDOVER not in domain.action_names_or_texts or missing:
+            raise InvalidConfigException(
+                f"HandoffPolicy needs the action {HANDOVER} and the slots {DECISION_SLOT}, {FORM_FAILURES_SLOT} and "
+                f"{UNHELPFUL_SLOT} in the domain (bot/assistant/domain)."
+            )
+        with self._model_storage.write_to(self._resource) as folder:
+            text = json.dumps(load_thresholds().as_json(), indent=2)
+            (folder / THRESHOLDS_FILE).write_text(text, encoding="utf-8")
+        return self._resource
+
+    @classmethod
+    def load(
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+        **kwargs: Any,
+    ) -> HandoffPolicy:
+        with model_storage.read_from(resource) as folder:
+            thresholds = load_thresholds(folder / THRESHOLDS_FILE)
+        return cls(config, model_storage, resource, execution_context, thresholds=thresholds)
+
+    def predict_action_probabilities(
+        self,
+        tracker: DialogueStateTracker,
+        domain: Domain,
+        rule_only_data: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> PolicyPrediction:
+        if self._thresholds is None or tracker.latest_message is None or not tracker.latest_message.intent.get("name"):
+            return self._prediction(self._default_predictions(domain))
+        if tracker.latest_action_name == HANDOVER:
+            # Whatever form was open: the turn ends here.
+            return self._certain(ACTION_LISTEN_NAME, domain)
+        decision = decide(signals_of(tracker, self._thresholds, self.config["buying_intents"]), self._thresholds)
+        remember(tracker, decision)
+        if decision.handoff and not _handed_over_this_turn(tracker):
+            return self._certain(HANDOVER, domain, SlotSet(DECISION_SLOT, decision.as_json()))
+        return self._prediction(self._default_predictions(domain))
+
+    def _certain(self, action: str, domain: Domain, *events: SlotSet) -> PolicyPrediction:
+        # A prediction that overrules an open form must be of the kind that forms make: without the user's input.
+        return self._prediction(
+            confidence_scores_for(action, 1.0, domain), optional_events=list(events), is_no_user_prediction=True
+        )
+
+
+_DECISION = "kefu_handoff_decision"
+
+
+def remember(tracker: DialogueStateTracker, decision: Decision) -> None:
+    """Leaves the turn's decision on the tracker object, for the channel's answer. It is not stored: most decisions are
+    "no", can be made again from what is stored, and would only make every later turn slower."""
+    setattr(tracker, _DECISION, decision)
+
+
+def decision_of(tracker: DialogueStateTracker) -> Decision | None:
+    decision: Decision | None = getattr(tracker, _DECISION, None)
+    return decision
+
+
+def _turns_since_handover(tracker: DialogueStateTracker) -> Iterator[UserUttered]:
+    """The customer's utterances, the latest first."""
+    for event in reversed(tracker.events):
+        if isinstance(event, ActionExecuted) and event.action_name == HANDOVER:
+            return
+        if isinstance(event, UserUttered):
+            yield event
+
+
+def _handed_over_this_turn(tracker: DialogueStateTracker) -> bool:
+    return next(_turns_since_handover(tracker), None) is None
+
+
+def _guesses(turn: UserUttered) -> list[dict[str, Any]]:
+    ranking: list[dict[str, Any]] = turn.parse_data.get("intent_ranking") or [turn.intent]
+    return ranking
+
+
+def _not_understood(turn: UserUttered) -> bool:
+    return bool(turn.intent.get("name") == DEFAULT_NLU_FALLBACK_INTENT_NAME)
+
+
+def _sentiment(turn: UserUttered) -> float:
+    """Of one utterance, -1..1; a button or a turn without a measured mood is neutral."""
+    return float(((turn.metadata or {}).get("sentiment") or {}).get("score", 0.0))
+
+
+def _quantity(turn: UserUttered) -> int:
+    values = (read_quantity(str(entity.get("value"))) for entity in turn.entities if entity["entity"] == QUANTITY)
+    return max((value for value in values if value is not None), default=0)

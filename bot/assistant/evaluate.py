@@ -1,0 +1,89 @@
+"""`python -m bot.assistant.evaluate`: how a trained assistant does on utterances it never saw. Prints JSON."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bot.assistant.lean import leave_out_tensorflow, needs_tensorflow
+
+if TYPE_CHECKING:
+    from rasa.shared.nlu.training_data.message import Message
+
+    from bot.assistant.components.intent_model import Floats
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True, help="a folder of NLU YAML files")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING)
+    if not needs_tensorflow(arguments.model):
+        leave_out_tensorflow()
+    print(json.dumps(evaluate(arguments.model, arguments.data), ensure_ascii=False, indent=2))  # noqa: T201
+
+
+def evaluate(model: Path, data: Path) -> dict[str, Any]:
+    """The intent without the knowledge base's help, and the entities by exact span.
+
+    `accuracy` counts the likeliest intent, whether sure or not; `accepted` is the share that is above the model's own
+    threshold and `accepted_accuracy` the accuracy there; `ece` the calibration error (0..1).
+    """
+    import numpy as np
+    from rasa.core.agent import Agent
+    from rasa.shared.constants import DEFAULT_NLU_FALLBACK_INTENT_NAME
+    from rasa.shared.nlu.training_data.formats import RasaYAMLReader
+
+    from bot.assistant.components.intent_training import expected_calibration_error
+
+    read = RasaYAMLReader().read
+    examples: list[Message] = [example for file in sorted(data.glob("*.yml")) for example in read(file).intent_examples]
+    agent = Agent.load(model)
+
+    async def parse_all() -> list[dict[str, Any]]:
+        return [await agent.parse_message(example.get("text")) for example in examples]
+
+    right, confidence, accepted = [], [], []
+    per_intent: dict[str, list[bool]] = defaultdict(list)
+    wrong, spans = [], {"found": 0, "marked": 0, "both": 0}
+    for example, parsed in zip(examples, asyncio.run(parse_all())):
+        guesses = [guess for guess in parsed["intent_ranking"] if guess["name"] != DEFAULT_NLU_FALLBACK_INTENT_NAME]
+        accepted.append(parsed["intent"]["name"] != DEFAULT_NLU_FALLBACK_INTENT_NAME)
+        right.append(guesses[0]["name"] == example.get("intent"))
+        confidence.append(guesses[0]["confidence"])
+        per_intent[example.get("intent")].append(right[-1])
+        if not right[-1]:
+            wrong.append({"text": example.get("text"), "intent": example.get("intent"), "guess": guesses[0]})
+        marked = {(e["entity"], e["start"], e["end"]) for e in example.get("entities") or []}
+        found = {(e["entity"], e["start"], e["end"]) for e in parsed["entities"]}
+        spans["marked"] += len(marked)
+        spans["found"] += len(found)
+        spans["both"] += len(marked & found)
+    was_right, sure, was_accepted = np.array(right), np.array(confidence, dtype=np.float32), np.array(accepted)
+    return {
+        "utterances": len(examples),
+        "accuracy": float(was_right.mean()),
+        "ece": expected_calibration_error(sure, was_right),
+        "accepted": float(was_accepted.mean()),
+        "accepted_accuracy": _mean(was_right[was_accepted]),
+        "per_intent": {name: sum(hits) / len(hits) for name, hits in sorted(per_intent.items())},
+        "entities": {
+            "precision": spans["both"] / max(spans["found"], 1),
+            "recall": spans["both"] / max(spans["marked"], 1),
+        },
+        "wrong": wrong,
+    }
+
+
+def _mean(values: Floats) -> float:
+    return float(values.mean()) if len(values) else 0.0
+
+
+if __name__ == "__main__":
+    main()

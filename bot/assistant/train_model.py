@@ -1,0 +1,74 @@
+"""`python -m bot.assistant.train_model`: trains one model in Rasa's environment. `training/train.py` calls it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any
+
+from bot.assistant.lean import USERS, leave_out_tensorflow
+
+REPORT = "intent_report.json"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--domain", type=Path, required=True, help="a file or folder")
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help="NLU, rules and stories: files or folders")
+    parser.add_argument("--held-out", type=Path, help="a folder of NLU files to evaluate the model on")
+    parser.add_argument("--output", type=Path, required=True, help="the model to write, .tar.gz")
+    parser.add_argument("--metrics", type=Path, required=True, help="the JSON to write")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    uncommented = "\n".join(
+        line.partition("#")[0] for line in arguments.config.read_text(encoding="utf-8").splitlines()
+    )
+    if not any(user in uncommented for user in USERS):
+        leave_out_tensorflow()
+    train(arguments.config, arguments.domain, arguments.data, arguments.output)
+    metrics = _report(arguments.output)
+    if arguments.held_out:
+        from bot.assistant.evaluate import evaluate
+
+        logging.info("Evaluating on %s", arguments.held_out)
+        metrics["held_out"] = evaluate(arguments.output, arguments.held_out)
+    arguments.metrics.write_text(json.dumps(metrics, ensure_ascii=False, indent=2), encoding="utf-8")
+
+
+def train(config: Path, domain: Path, data: list[Path], output: Path) -> None:
+    """Ends the process with the reason when the project cannot be trained: contradicting rules, faulty YAML."""
+    from rasa.engine.exceptions import GraphComponentException
+    from rasa.model_training import train as rasa_train
+    from rasa.shared.exceptions import RasaException
+
+    try:
+        result = rasa_train(
+            str(domain), str(config), [str(path) for path in data], str(output.parent), fixed_model_name=output.name
+        )
+    except GraphComponentException as error:
+        # Rasa only names the component; what went wrong in it is the cause.
+        if isinstance(error.__cause__, (RasaException, ValueError)):
+            sys.exit(f"Error: {error} {error.__cause__}")
+        raise
+    except RasaException as error:
+        sys.exit(f"Error: {error}")
+    if result.code:
+        sys.exit("Error: Rasa did not train a model; its reason is above.")
+
+
+def _report(model: Path) -> dict[str, Any]:
+    """What the intent classifier wrote beside its model; empty for a pipeline with another classifier."""
+    with tarfile.open(model) as archive:
+        for member in archive:
+            if Path(member.name).name == REPORT and (file := archive.extractfile(member)):
+                return {"intent": json.load(file)}
+    return {}
+
+
+if __name__ == "__main__":
+    main()
