@@ -10,7 +10,10 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Step:
-    """`run` makes `outputs` from `inputs` (files, folders) and `values` (whatever else the result depends on)."""
+    """`run` makes `outputs` from `inputs` (files, folders) and `values` (whatever else the result depends on).
+
+    `made`: says of what knows by itself whether it is up to date.
+    """
 
     name: str
     title: str
@@ -18,6 +21,7 @@ class Step:
     inputs: tuple[Path, ...] = ()
     outputs: tuple[Path, ...] = ()
     values: tuple[str, ...] = ()
+    made: Callable[[], bool] = lambda: True
 
 
 class Stamps:
@@ -32,6 +36,7 @@ class Stamps:
             stamp.exists()
             and all(path.exists() for path in step.outputs)
             and stamp.read_text(encoding="utf-8") == fingerprint(step)
+            and step.made()
         )
 
     def forget(self, name: str) -> None:

@@ -148,12 +148,14 @@ async def _seed_and_index(settings: Settings, folder: Path, index_dir: Path, rep
 
 def _assistant(settings: Settings) -> Step:
     """The model is named by the fingerprint of all that it is made from, so its being there is all there is to know."""
-    model = model_path(settings)
 
     def run(report: Report) -> None:
         train(settings, report)
 
-    return Step("assistant", "Assistant: intents, entities, dialogue", run, outputs=(model,), values=(model.name,))
+    def made() -> bool:
+        return encoder_folder(settings).exists() and model_path(settings).is_file()
+
+    return Step("assistant", "Assistant: intents, entities, dialogue", run, made=made)
 
 
 def _files_of(database_url: str) -> tuple[Path, ...]:
