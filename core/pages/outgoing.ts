@@ -6,7 +6,8 @@ import type { Draft, Message } from './message'
 export interface OutgoingOptions {
   post: (draft: Draft) => Promise<Message>
   onSent: (draft: Draft, message: Message) => void
-  onFailed: (draft: Draft, fault: string) => void
+  /** `refused`: the server will never take it; else it may be tried again later. */
+  onFailed: (draft: Draft, fault: string, refused: boolean) => void
   /** Waits before the second, third, … attempt; then the draft has failed and the writer may retry. */
   pauses?: readonly number[]
   wait?: (milliseconds: number) => Promise<void>
@@ -31,7 +32,7 @@ export class Outgoing {
       try {
         this.options.onSent(draft, await this.attempt(draft))
       } catch (error) {
-        this.options.onFailed(draft, words(error))
+        this.options.onFailed(draft, words(error), error instanceof ApiError && !error.passing)
       }
       this.queue.shift()
     }

@@ -10,7 +10,7 @@ const refused = new ApiError(422, 'invalid_input', '消息太长')
 function sender(answers: (ApiError | 'ok')[]) {
   const posted: Draft[] = []
   const sent: string[] = []
-  const failed: [string, string][] = []
+  const failed: [string, string, boolean][] = []
   const waited: number[] = []
   const outgoing = new Outgoing({
     post: (one): Promise<Message> => {
@@ -19,7 +19,7 @@ function sender(answers: (ApiError | 'ok')[]) {
       return answer === 'ok' ? Promise.resolve(message(posted.length, 'customer')) : Promise.reject(answer)
     },
     onSent: (one) => sent.push(one.text),
-    onFailed: (one, fault) => failed.push([one.text, fault]),
+    onFailed: (one, fault, refused) => failed.push([one.text, fault, refused]),
     wait: (ms) => (waited.push(ms), Promise.resolve()),
   })
   return { outgoing, posted, sent, failed, waited }
@@ -38,7 +38,7 @@ describe('Outgoing', () => {
     const { outgoing, posted, sent, failed } = sender([lost, lost, lost, 'ok'])
     const one = draft('在吗')
     outgoing.send(one)
-    await vi.waitFor(() => expect(failed).toEqual([['在吗', '网络连接不上']]))
+    await vi.waitFor(() => expect(failed).toEqual([['在吗', '网络连接不上', false]]))
     outgoing.send(one)
     await vi.waitFor(() => expect(sent).toEqual(['在吗']))
     expect(posted.every((each) => each.client_id === one.client_id)).toBe(true)
@@ -47,7 +47,7 @@ describe('Outgoing', () => {
   it('does not repeat what the server refuses', async () => {
     const { outgoing, posted, failed } = sender([refused])
     outgoing.send(draft('长'))
-    await vi.waitFor(() => expect(failed).toEqual([['长', '消息太长']]))
+    await vi.waitFor(() => expect(failed).toEqual([['长', '消息太长', true]]))
     expect(posted).toHaveLength(1)
   })
 

@@ -48,7 +48,10 @@ export function useChat() {
       entries.value = merge(entries.value, [{ ...message, client_id: one.client_id }])
       if (owner.value.kind === 'bot' && newestSeq(entries.value) === message.seq) showTyping('bot')
     },
-    onFailed: (one, why) => (entries.value = mark(entries.value, one.client_id, 'failed', why)),
+    onFailed: (one, why, refused) => {
+      if (refused) drop(conversation(), one.client_id) // not tried again on every reload
+      entries.value = mark(entries.value, one.client_id, 'failed', why)
+    },
   })
 
   const conversation = (): string => info.value?.conversation_id ?? ''
@@ -130,8 +133,9 @@ export function useChat() {
   }
 
   function retry(entry: Entry): void {
-    const one = unsent(conversation()).find((held) => held.client_id === entry.client_id)
-    if (one) dispatch(one)
+    const { client_id, text, created_at } = entry
+    if (!client_id || !text) return
+    dispatch(unsent(conversation()).find((held) => held.client_id === client_id) ?? { client_id, text, created_at })
   }
 
   async function older(): Promise<void> {

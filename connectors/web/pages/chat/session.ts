@@ -13,7 +13,7 @@ export interface SessionInfo {
   token: string
   conversation_id: string
   member: { name: string; level: string } | null
-  brand: { name: string; greeting: string }
+  brand: { name: string; greeting: string; assistant?: string }
   owner: Owner
 }
 
