@@ -1,5 +1,6 @@
 """Orders and parcels: status, logistics, urging the warehouse, the progress of a refund."""
 
+from datetime import date
 from typing import ClassVar
 
 from actions.backends.protocols import NotAllowed, Order, OrderStatus, Refusal, ReturnStatus, Shipment, ShipmentStatus
@@ -8,7 +9,7 @@ from actions.choice import Choice, Chosen, Nothing
 from actions.order_action import AboutAnOrder
 from actions.references import Mention, read_mention
 from actions.turn import Turn
-from actions.wording import day, moment, money, order_title
+from actions.wording import SHOP_TIME, day, moment, money, near_day, order_title
 
 _ON_THE_WAY = {OrderStatus.SHIPPED, OrderStatus.IN_TRANSIT}
 _HAS_PARCEL = {*_ON_THE_WAY, OrderStatus.DELIVERED, OrderStatus.COMPLETED}
@@ -52,13 +53,14 @@ class TrackLogistics(AboutAnOrder):
                 raise
             self._not_shipped(turn, order, answer)
             return
+        today = self.services.clock().astimezone(SHOP_TIME).date()
         answer.say(
-            _logistics_response(shipment),
+            _logistics_response(shipment, today),
             title=order_title(order),
             carrier=shipment.carrier,
             tracking_number=shipment.tracking_number,
             status=shipment.status.label,
-            eta=day(shipment.eta),
+            eta=near_day(shipment.eta, today),
             track="\n".join(f"{moment(p.at)} {p.city} {p.text}" for p in shipment.points[:_TRACK_POINTS]),
         )
 
@@ -130,9 +132,11 @@ class RefundProgress(AboutAnOrder):
         )
 
 
-def _logistics_response(shipment: Shipment) -> str:
+def _logistics_response(shipment: Shipment, today: date) -> str:
     if not shipment.points:
         return "utter_logistics_no_points"
     if shipment.status in {ShipmentStatus.OUT_FOR_DELIVERY, ShipmentStatus.DELIVERED}:
         return f"utter_logistics_{shipment.status}"
-    return "utter_logistics" if shipment.eta else "utter_logistics_no_eta"
+    if shipment.eta is None:
+        return "utter_logistics_no_eta"
+    return "utter_logistics" if shipment.eta >= today else "utter_logistics_late"

@@ -31,6 +31,8 @@ class Turn:
     intent: str
     text: str
     """As typed; empty when a button was pressed."""
+    guesses: tuple[tuple[str, float], ...] = ()
+    """What it may have meant, and how likely, the likeliest first."""
     entities: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     slots: Mapping[str, Any] = field(default_factory=dict)
     faq: FaqHint = FaqHint()
@@ -55,6 +57,7 @@ class Turn:
             member_id=metadata.get("member_id"),
             intent=(message.get("intent") or {}).get("name") or "",
             text="" if text.startswith("/") else text,
+            guesses=tuple((guess["name"], guess["confidence"]) for guess in message.get("intent_ranking") or ()),
             entities=_by_name(message.get("entities") or ()),
             slots=tracker.slots,
             faq=FaqHint.from_metadata(metadata.get("faq")),

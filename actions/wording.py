@@ -24,6 +24,12 @@ def day(on: date | datetime | None) -> str:
     return f"{local.month}月{local.day}日"
 
 
+def near_day(on: date | None, today: date) -> str:
+    """今天 and 明天 read better than a date."""
+    days = (on - today).days if on else None
+    return {0: "今天", 1: "明天"}.get(days, day(on)) if days is not None else _UNKNOWN
+
+
 def money(amount: Decimal) -> str:
     return f"¥{amount:.2f}".removesuffix(".00")
 

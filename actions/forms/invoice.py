@@ -16,18 +16,17 @@ _NO_INVOICE = {OrderStatus.PENDING_PAYMENT, *_CLOSED}
 _TITLE_INTENTS = {"inform", "request_invoice", "affirm", FALLBACK}
 _LABELLED = re.compile(r"抬头(?:写|是|为|开)?[:：\s]*([^\s,，。;；]{2,60})")
 _COMPANY = re.compile(r"([\w()（）·]{2,50}(?:公司|厂|事务所|工作室|商行|贸易|超市|医院|学校|大学|中心|协会|合作社))")
-_LEAD_IN = re.compile(r"^.*?(?:公司名|单位名|开给|写给|写成|写|开|给|是)")
+_LEAD_IN = re.compile(r"^.*?(?:开给|开成|开到|写给|写成|抬头[写是为开]?|(?:公司|单位)?名称?[写是叫])")
+_NOT_A_NAME = {"公司", "单位", "企业", "写公司", "是公司"}
 
 
 def read_title(text: str) -> str | None:
     """Whom the invoice is made out to: 个人, or a company's name."""
     if re.search(r"个人|自己|我本人", text):
         return PERSONAL
-    if found := _COMPANY.search(text):
-        return _LEAD_IN.sub("", found[1], count=1) or found[1]
-    if (found := _LABELLED.search(text)) and found[1] not in {"公司", "单位", "企业"}:
-        return found[1]
-    return None
+    found = _COMPANY.search(text) or _LABELLED.search(text)
+    title = _LEAD_IN.sub("", found[1], count=1) if found else ""
+    return title if title and title not in _NOT_A_NAME else None
 
 
 class InvoiceForm(OrderForm):

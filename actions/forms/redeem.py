@@ -5,7 +5,7 @@ import re
 from actions.base import Answer, MemberAction
 from actions.forms.form import Form, Submit, is_answer
 from actions.turn import Turn
-from actions.wording import day, money
+from actions.wording import day
 
 _ALL = re.compile(r"全部|所有|全换|都[换兑]|全都")
 _NUMBER = re.compile(r"[0-9]+")
@@ -70,7 +70,6 @@ class SubmitRedeem(Submit, MemberAction):
             "utter_redeemed",
             points=done.points,
             coupon=done.coupon.name,
-            value=money(done.coupon.value),
             valid_until=day(done.coupon.valid_until),
             balance=done.balance,
         )

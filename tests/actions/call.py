@@ -60,6 +60,7 @@ class Caller:
         form: str | None = None,
         opening: bool = False,
         faq: Mapping[str, Any] | None = None,
+        guesses: Sequence[tuple[str, float]] = (),
         **entities: str,
     ) -> Answered:
         """The action's answer to a new message."""
@@ -68,6 +69,7 @@ class Caller:
         self._message = {
             "text": text,
             "intent": {"name": intent, "confidence": 1.0},
+            "intent_ranking": [{"name": name, "confidence": confidence} for name, confidence in guesses],
             "entities": [{"entity": name, "value": value} for name, value in entities.items()],
             "metadata": metadata,
         }

@@ -3,7 +3,10 @@
 import pytest
 
 from actions.backends.protocols import NotAllowed, OrderStatus, Refusal
-from tests.actions.fake_shop import FakeShop, order
+from actions.server import build_executor
+from actions.services import Services
+from tests.actions.call import Caller
+from tests.actions.fake_shop import NOW, FakeShop, order
 
 PAID, ON_THE_WAY, OTHER_PARCEL, RECEIVED, OLD = (f"KF20261108000{tail}" for tail in range(1, 6))
 
@@ -157,3 +160,19 @@ async def test_an_order_out_of_the_blue_is_looked_up(caller):
     assert answered.responses == ["utter_order_paid"]
     answered = await caller().hear("action_inform", "不喜欢", reason="不喜欢")
     assert answered.responses == ["utter_inform_unclear"]
+
+
+@pytest.mark.parametrize(
+    ("today", "response", "eta"),
+    [
+        (10, "utter_logistics", "11月12日"),
+        (11, "utter_logistics", "明天"),
+        (12, "utter_logistics", "今天"),
+        (13, "utter_logistics_late", "11月12日"),
+    ],
+)
+async def test_a_promise_is_kept_or_missed(shop, knowledge, tickets, today: int, response: str, eta: str):
+    services = Services(shop, shop, shop, shop.members, knowledge, tickets, clock=lambda: NOW.replace(day=today))
+    customer = Caller(build_executor(services))
+    answered = await customer.hear("action_track_logistics", "到哪了", "track_logistics", order_number=ON_THE_WAY)
+    assert answered.responses == [response] and answered.said[0]["eta"] == eta

@@ -135,3 +135,14 @@ async def test_coupons(caller, shop: FakeShop):
     assert answered.said[0]["coupons"] == "· 5 元无门槛券：¥5 无门槛，全场通用，12月9日前有效"
     shop.members.owned = ()
     assert (await caller().hear("action_query_coupons", "券", "query_coupons")).responses == ["utter_coupons_none"]
+
+
+async def test_fallback_guesses_what_was_meant_and_keeps_what_was_named(caller):
+    guesses = [("nlu_fallback", 0.5), ("order_status", 0.3), ("greet", 0.2), ("track_logistics", 0.15), ("thank", 0.0)]
+    answered = await caller().hear("action_fallback", "礼盒呢", "nlu_fallback", guesses=guesses, product="礼盒")
+    assert answered.responses == ["utter_did_you_want"]
+    assert answered.payloads == [
+        '/order_status{"product":"礼盒"}',
+        '/track_logistics{"product":"礼盒"}',
+        "/human_agent",
+    ]

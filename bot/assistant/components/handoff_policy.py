@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator
-from itertools import islice, takewhile
+from itertools import islice
 from typing import Any
 
 from rasa.core.featurizers.tracker_featurizers import TrackerFeaturizer
@@ -25,6 +25,7 @@ from bot.assistant.components.quantity import read_quantity
 from handoff.decision import Decision, Signals, Thresholds, decide, load_thresholds, recent_mean
 
 HANDOVER = "action_handover"
+FALLBACK = "action_fallback"
 DECISION_SLOT = "handoff_decision"
 FORM_FAILURES_SLOT = "form_failures"
 UNHELPFUL_SLOT = "unhelpful_streak"
@@ -42,12 +43,11 @@ def signals_of(tracker: DialogueStateTracker, thresholds: Thresholds, buying_int
     metadata = latest.metadata or {}
     window = thresholds.sentiment_window
     recent = [_sentiment(latest), *map(_sentiment, islice(turns, window - 1))]
-    unclear = takewhile(_not_understood, _turns_since_handover(tracker))
     return Signals(
         explicit_wish=max(
             (guess["confidence"] for guess in _guesses(latest) if guess["name"] == EXPLICIT_WISH), default=0.0
         ),
-        low_confidence_streak=sum(1 for _ in unclear),
+        low_confidence_streak=_misses_in_a_row(tracker),
         sentiment=recent[0],
         sentiment_recent_mean=recent_mean(recent[::-1], window),
         risk_terms=tuple(metadata.get("risk_terms") or ()),
@@ -170,8 +170,25 @@ def _guesses(turn: UserUttered) -> list[dict[str, Any]]:
     return ranking
 
 
-def _not_understood(turn: UserUttered) -> bool:
-    return bool(turn.intent.get("name") == DEFAULT_NLU_FALLBACK_INTENT_NAME)
+def _misses_in_a_row(tracker: DialogueStateTracker) -> int:
+    """Turns up to this one of which nothing could be made. What an open form takes for its answer, an address or a
+    reason, is understood, whatever the intent model thinks of it; and the form has the first word."""
+    misses = 0
+    done: list[str] = []
+    form_is_to_speak = tracker.active_loop_name is not None and not tracker.is_active_loop_rejected
+    for event in reversed(tracker.events):
+        if isinstance(event, ActionExecuted):
+            if event.action_name == HANDOVER:
+                break
+            if event.action_name != ACTION_LISTEN_NAME:
+                done.append(event.action_name)
+        elif isinstance(event, UserUttered):
+            unclear = event.intent.get("name") == DEFAULT_NLU_FALLBACK_INTENT_NAME
+            if not unclear or (FALLBACK not in done if done else form_is_to_speak):
+                break
+            misses += 1
+            done, form_is_to_speak = [], False
+    return misses
 
 
 def _sentiment(turn: UserUttered) -> float:
