@@ -1,23 +1,24 @@
-"""The questions an index is calibrated on: asked ones with their known answer, and the base's own phrasings, each
-asked as if it, or its whole entry, were not there."""
+"""The questions an index is calibrated on: asked ones with their known answer, and the base's own phrasings. Each is
+also asked as if the entry that answers it (or, for a phrasing, that phrasing) were not there."""
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from core.errors import InvalidInput
-from retrieval.calibration import Sample
+from retrieval.calibration import Kind, Sample
 from retrieval.encoder.protocol import Vectors
-from retrieval.index import KnowledgeIndex
+from retrieval.index import KnowledgeIndex, Positions
 from retrieval.ranking import rank
 
 # More than this many of a kind make the fit slower, not better.
 _MOST = 500
 # Beside questions somebody really asked, held-back phrasings count little: an editor writes phrasings of one entry to
-# be unlike each other, so each is harder to find without itself than a customer's question is.
+# be unlike each other and like the shop's other questions, so each is harder than what a customer asks.
 _HELD_BACK_BESIDE_ASKED = 0.25
 
 
@@ -43,36 +44,43 @@ def read_asked(path: Path) -> list[Asked]:
 
 
 def make(index: KnowledgeIndex, asked: Sequence[Asked], asked_vectors: Vectors) -> list[Sample]:
-    """Asked questions about entries the index does not have are `missing` ones."""
-    position = {entry.id: i for i, entry in enumerate(index.entries)}
+    """Asked questions about entries that the index does not have count as unanswerable."""
     samples = []
+    position = {entry.id: i for i, entry in enumerate(index.entries)}
     for question, vector in zip(asked, asked_vectors, strict=True):
         ranking = rank(index, question.text, vector)
-        if question.entry_id is None:
-            samples.append(Sample(kind="unanswerable", ranking=ranking, answer=None))
-        elif (answer := position.get(question.entry_id)) is None:
-            samples.append(Sample(kind="missing", ranking=ranking, answer=None))
+        answer = position.get(question.entry_id or "")
+        if answer is None:
+            samples.append(Sample("unanswerable", ranking, None))
         else:
-            samples.append(Sample(kind="answerable", ranking=ranking, answer=answer))
-    return samples + _held_back(index, sum(sample.kind == "answerable" for sample in samples))
+            samples.append(Sample("answerable", ranking, answer))
+            samples.append(Sample("missing", rank(index, question.text, vector, without_entry=answer), None))
+    return samples + _held_back(index, Counter(sample.kind for sample in samples))
 
 
-def _held_back(index: KnowledgeIndex, asked: int) -> list[Sample]:
+def _held_back(index: KnowledgeIndex, asked: Mapping[Kind, int]) -> list[Sample]:
+    everything = np.arange(len(index.texts))
+    missing, similar = _some(everything), _some(np.setdiff1d(everything, index.starts[:-1]))
     samples = []
-    for phrasing in _some(np.arange(len(index.texts))):
-        text, vector, owner = index.texts[phrasing], index.phrasings.vectors[phrasing], int(index.owners[phrasing])
-        ranking = rank(index, text, vector, without_entry=owner)
-        samples.append(Sample(kind="missing", ranking=ranking, answer=None))
-    similar = _some(np.setdiff1d(np.arange(len(index.texts)), index.starts[:-1]))
-    weight = asked / max(len(similar), 1) * _HELD_BACK_BESIDE_ASKED / (1 - _HELD_BACK_BESIDE_ASKED) if asked else 1.0
+    for phrasing in missing:
+        ranking = rank(*_asked_itself(index, phrasing), without_entry=int(index.owners[phrasing]))
+        samples.append(Sample("missing", ranking, None, _weight(asked["missing"], len(missing))))
     for phrasing in similar:
-        text, vector, owner = index.texts[phrasing], index.phrasings.vectors[phrasing], int(index.owners[phrasing])
-        ranking = rank(index, text, vector, without_phrasing=int(phrasing))
-        samples.append(Sample(kind="answerable", ranking=ranking, answer=owner, weight=weight))
+        ranking = rank(*_asked_itself(index, phrasing), without_phrasing=phrasing)
+        owner, weight = int(index.owners[phrasing]), _weight(asked["answerable"], len(similar))
+        samples.append(Sample("answerable", ranking, owner, weight))
     return samples
 
 
-def _some(positions: np.ndarray[tuple[int], np.dtype[np.int64]]) -> list[int]:
+def _asked_itself(index: KnowledgeIndex, phrasing: int) -> tuple[KnowledgeIndex, str, Vectors]:
+    return index, index.texts[phrasing], index.phrasings.vectors[phrasing]
+
+
+def _weight(asked: int, held_back: int) -> float:
+    return asked / held_back * _HELD_BACK_BESIDE_ASKED / (1 - _HELD_BACK_BESIDE_ASKED) if asked else 1.0
+
+
+def _some(positions: Positions) -> list[int]:
     """Spread evenly over the base, the same every time."""
     if len(positions) <= _MOST:
         return [int(p) for p in positions]

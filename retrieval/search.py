@@ -22,7 +22,7 @@ from core.storage.database import Database
 from retrieval import calibration, knowledge, operating, ranking, samples
 from retrieval.calibration import CHOICES, Outcome
 from retrieval.encoder.protocol import Encoder, Vectors
-from retrieval.index import KnowledgeIndex
+from retrieval.index import Indexed, KnowledgeIndex
 from retrieval.operating import Operation, Report, Stored
 from retrieval.policy import POLICY, load_policy
 from retrieval.ranking import rank
@@ -62,21 +62,23 @@ class Snapshot:
     operation: Operation
 
     def search(self, text: str, vector: Vectors, now: datetime) -> SearchResult:
-        ranking = rank(self.index, text, vector)
-        probabilities = self.operation.calibration.probabilities(ranking)
-        order = np.argsort(-probabilities, kind="stable")
-        outcome = self.operation.outcome(probabilities[order])
-        found = [(self.index.entries[ranking.entries[i]], float(probabilities[i])) for i in order]
+        found = self.ranked(text, vector)
+        outcome = self.operation.outcome(np.array([probability for _entry, probability in found]))
         # An expired entry keeps its place in the ranking: what stands behind it is no answer to this question.
         if outcome == "answer" and not found[0][0].holds_at(now):
             outcome = "none"
-        listed = [(entry, probability) for entry, probability in found[:CHOICES] if entry.holds_at(now)]
-        if outcome == "choices":
-            listed = [
-                (entry, probability) for entry, probability in listed if probability >= self.operation.least_choice
-            ]
-            outcome = "choices" if listed else "none"
-        return SearchResult(outcome, tuple(Candidate(entry.id, entry.question, p) for entry, p in listed))
+        least = self.operation.least_choice if outcome == "choices" else 0.0
+        listed = [
+            Candidate(entry.id, entry.question, p) for entry, p in found[:CHOICES] if p >= least and entry.holds_at(now)
+        ]
+        return SearchResult("none" if not listed else outcome, tuple(listed))
+
+    def ranked(self, text: str, vector: Vectors) -> list[tuple[Indexed, float]]:
+        """The nearest entries with their probabilities, best first, whether valid now or not."""
+        ranking = rank(self.index, text, vector)
+        probabilities = self.operation.calibration.probabilities(ranking)
+        order = np.argsort(-probabilities, kind="stable")
+        return [(self.index.entries[ranking.entries[i]], float(probabilities[i])) for i in order]
 
 
 class KnowledgeSearch:
