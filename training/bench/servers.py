@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import orjson
 
 from core import processes
 from core.errors import KefuError
-from core.settings import HOME
+from core.settings import HOME, load_settings
 from training.bench.load import Target
 
 FOLDER = HOME / "var" / "bench"
@@ -32,14 +33,24 @@ class DidNotStart(KefuError):
 
 @contextlib.contextmanager
 def product() -> Iterator[Target]:
-    """`./kefu up` on free ports, with a folder of its own; every customer is another member of the demo shop."""
+    """`./kefu up` on free ports, with databases of its own; every customer is another member of the demo shop."""
     port, assistant_port = free_ports(2)
     var_dir = FOLDER / "product"
+    _share(load_settings().var_dir / "models", var_dir / "models")
     environment = {**_without_kefu(), "KEFU_VAR_DIR": str(var_dir)}
     command = [sys.executable, "-m", "bot.cli", "up", "--port", str(port), "--assistant-port", str(assistant_port)]
     url = f"http://{LOCAL}:{port}"
     with server("product", command, environment, lambda: answers(f"{url}/health")):
         yield Target("kefu", url, lambda client: {"member_token": _log_in(url, client)})
+
+
+def _share(models: Path, link: Path) -> None:
+    """What was trained before is measured, not trained again."""
+    models.mkdir(parents=True, exist_ok=True)
+    link.parent.mkdir(parents=True, exist_ok=True)
+    if not link.is_symlink():
+        shutil.rmtree(link, ignore_errors=True)
+        link.symlink_to(models)
 
 
 def _log_in(url: str, client: int) -> str:
