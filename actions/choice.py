@@ -49,12 +49,10 @@ def anything(_order: Order) -> bool:
     return True
 
 
-async def choose(
-    orders: Orders, member_id: str, turn: Turn, now: datetime, wanted: Wanted = anything, *, assume_last: bool = True
-) -> Choice:
+async def choose(orders: Orders, member_id: str, turn: Turn, now: datetime, wanted: Wanted = anything) -> Choice:
     """Words that point at an order win over what the question is `wanted` for: the action then explains.
 
-    Without such words, the order spoken of last is meant (`assume_last`) if it is wanted, else the only one wanted.
+    Without such words, the order spoken of last is meant if it is wanted, else the only one wanted.
     """
     mention = read_mention(turn.text, turn.entities)
     if mention.number:
@@ -66,27 +64,29 @@ async def choose(
     if not mention.points:
         if mention.malformed:
             return Unknown("", recent)
-        return _without_words(recent, turn, wanted, assume_last=assume_last)
+        return _without_words(recent, turn, wanted)
     shown = [shown["order_number"] for shown in turn.slots.get("shown_orders") or ()]
     meant = matching(mention, recent, shown, turn.slots.get("last_order_number"), now)
     if not meant and (mention.tail or mention.tracking_number):
         return Unknown(mention.tail or mention.tracking_number or "", recent)
     if mention.malformed and len(meant) == len(recent):
         return Unknown("", recent)
-    return _narrowed(meant, recent, wanted)
+    return _narrowed(meant, recent, wanted, asks_for_others=mention.other)
 
 
-def _without_words(recent: Sequence[Order], turn: Turn, wanted: Wanted, *, assume_last: bool) -> Choice:
+def _without_words(recent: Sequence[Order], turn: Turn, wanted: Wanted) -> Choice:
     fitting = tuple(order for order in recent if wanted(order))
-    last = turn.slots.get("last_order_number") if assume_last else None
+    last = turn.slots.get("last_order_number")
     for order in fitting:
         if order.number == last:
             return Chosen(order)
     return _one_or_several(fitting, recent)
 
 
-def _narrowed(meant: Sequence[Order], recent: Sequence[Order], wanted: Wanted) -> Choice:
+def _narrowed(meant: Sequence[Order], recent: Sequence[Order], wanted: Wanted, *, asks_for_others: bool) -> Choice:
     fitting = tuple(order for order in meant if wanted(order))
+    if asks_for_others and not fitting:
+        return Nothing(has_orders=bool(recent))
     if len(meant) == 1 or not fitting:
         return _one_or_several(meant or recent, recent)
     return _one_or_several(fitting, recent)

@@ -45,6 +45,7 @@ async def answer_from_knowledge(
     ]
     if valid:
         answer.ask("utter_did_you_mean", valid)
+        answer.offer(turn, "faq")
     return bool(valid)
 
 

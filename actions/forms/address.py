@@ -69,10 +69,12 @@ class AddressForm(OrderForm):
             self.fail(turn, answer, "new_address", "utter_address_incomplete")
 
     async def take_confirm(self, turn: Turn, answer: Answer) -> None:
-        """不对，是 8 号 is a better address, not a no."""
+        """不对，是张江路 8 号 is a better address, not a no; a part of one asks for the whole again."""
         better = read_address(turn.text, turn.entity("address"))
         if better and better != turn.slots["new_address"] and turn.intent in _ADDRESS_INTENTS:
             answer.set(new_address=better, confirm=None)
+        elif turn.intent == "deny" and any(char.isdigit() for char in turn.text):  # 不是，是 1803
+            answer.set(new_address=None)
         else:
             await super().take_confirm(turn, answer)
 

@@ -10,6 +10,7 @@ A form ends by `requested_slot` being empty. Its submit action runs whatever the
 `confirm` False: the customer left; a slot missing: the form has said why it ended; else: act.
 """
 
+import re
 from abc import abstractmethod
 from typing import ClassVar
 
@@ -20,6 +21,8 @@ from core.errors import NotFound
 
 FALLBACK = "nlu_fallback"
 LEAVING = frozenset({"never_mind", "goodbye"})
+_CONFIRMING = re.compile(r"\s*我?(?:确认|确定)[^不没吗么?？]{0,6}")
+"""确认退货, typed instead of pressed: whatever the intent model takes it for."""
 
 
 class Form(CustomerAction):
@@ -60,15 +63,18 @@ class Form(CustomerAction):
         if self.is_leaving(turn, requested):
             self.leave(answer)
         else:
-            await getattr(self, f"take_{requested}")(turn, answer)
+            await self.take(turn, answer, requested)
 
     def _ask_to_log_in(self, answer: Answer) -> None:
         answer.say("utter_login_needed")
         self.end(answer)
 
+    async def take(self, turn: Turn, answer: Answer, requested: str) -> None:
+        await getattr(self, f"take_{requested}")(turn, answer)
+
     async def take_confirm(self, turn: Turn, answer: Answer) -> None:
         """Only a plain yes acts. Repeating the wish is no yes to this order and these terms."""
-        if turn.intent == "affirm":
+        if turn.intent == "affirm" or _CONFIRMING.fullmatch(turn.text):
             answer.set(confirm=True, form_failures=0)
         elif turn.intent == "deny":
             self.leave(answer)

@@ -31,6 +31,15 @@ class OrderForm(Form):
         if await self._take_order(turn, answer):
             self.prefill(turn, answer)
 
+    async def take(self, turn: Turn, answer: Answer, requested: str) -> None:
+        """An order number of another order changes the order, whatever was asked."""
+        number = read_mention(turn.text, turn.entities).number
+        another = number not in {None, turn.slots.get("order_number")}
+        if requested != "order_number" and another and (is_answer(turn) or turn.intent in {self.trigger, "deny"}):
+            await self._take_order(turn, answer)
+        else:
+            await super().take(turn, answer, requested)
+
     async def take_order_number(self, turn: Turn, answer: Answer) -> None:
         mention = read_mention(turn.text, turn.entities)
         if not is_answer(turn) and turn.intent not in {self.trigger, "affirm", "deny"}:
@@ -46,9 +55,8 @@ class OrderForm(Form):
                 answer.set(asked_in=turn.message_id)
 
     async def take_confirm(self, turn: Turn, answer: Answer) -> None:
-        mention = read_mention(turn.text, turn.entities)
-        elsewhere = mention.number not in {None, turn.slots["order_number"]} or mention.other
-        if elsewhere and (is_answer(turn) or turn.intent in {self.trigger, "deny"}):
+        other = read_mention(turn.text, turn.entities).other
+        if other and (is_answer(turn) or turn.intent in {self.trigger, "deny"}):
             await self._take_order(turn, answer)
         else:
             await super().take_confirm(turn, answer)

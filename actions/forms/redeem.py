@@ -2,15 +2,16 @@
 
 import re
 
+from actions.backends.protocols import NotAllowed, Refusal
 from actions.base import Answer, MemberAction
 from actions.forms.form import Form, Submit, is_answer
 from actions.turn import Turn
 from actions.wording import day
 
 _ALL = re.compile(r"全部|所有|全换|都[换兑]|全都")
-_NUMBER = re.compile(r"[0-9]+")
-_POINTS = re.compile(r"([0-9]+)\s*(?:个)?(?:积分|分)")
-_CHINESE = re.compile(r"([一二两三四五六七八九十])(百|千|万)(?:积?分)?")
+_NUMBER = re.compile(r"([0-9]+)\s*(百|千|万)?")
+_POINTS = re.compile(r"([0-9]+)\s*(百|千|万)?\s*个?积?分")
+_CHINESE = re.compile(r"([一二两三四五六七八九十])(百|千|万)")
 _DIGITS = {"一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9, "十": 10}
 _UNITS = {"百": 100, "千": 1000, "万": 10_000}
 
@@ -19,12 +20,10 @@ def read_points(text: str, balance: int, *, bare: bool) -> int | None:
     """How many points are meant. `bare`: a number alone counts too, since the question was how many."""
     if _ALL.search(text):
         return balance
-    if found := _POINTS.search(text):
-        return int(found[1])
     if found := _CHINESE.search(text):
         return _DIGITS[found[1]] * _UNITS[found[2]]
-    if bare and (number := _NUMBER.search(text)):
-        return int(number[0])
+    if found := (_NUMBER if bare else _POINTS).search(text):
+        return int(found[1]) * _UNITS.get(found[2], 1)
     return None
 
 
@@ -40,7 +39,8 @@ class RedeemForm(Form):
             self.end(answer)
             return
         answer.set(points_balance=points.balance)
-        wanted = read_points(turn.text, points.balance, bare=False)
+        pressed = turn.entity("quantity") if not turn.text else None
+        wanted = read_points(pressed or turn.text, points.balance, bare=pressed is not None)
         if wanted and wanted <= points.balance:
             answer.set(points_amount=wanted)
 
@@ -63,6 +63,15 @@ class SubmitRedeem(Submit, MemberAction):
     action_name = "action_submit_redeem"
     required = ("points_amount", "confirm")
     left = "utter_redeem_left"
+
+    def when_refused(self, turn: Turn, refusal: NotAllowed, answer: Answer) -> None:
+        step = int(refusal.details.get("step", "0"))
+        rounded = int(turn.slots["points_amount"]) // step * step if step else 0
+        if refusal.code != Refusal.POINTS_STEP or not rounded:
+            super().when_refused(turn, refusal, answer)
+            return
+        button = {"title": f"换 {rounded} 分", "payload": f'/redeem_points{{"quantity":"{rounded}"}}'}
+        answer.ask("utter_redeem_rounded", [button], step=step, points=rounded)
 
     async def serve(self, turn: Turn, member_id: str, answer: Answer) -> None:
         done = await self.services.members.redeem(member_id, int(turn.slots["points_amount"]), self.key(turn))

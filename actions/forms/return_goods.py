@@ -6,6 +6,7 @@ from actions.backends.protocols import Order, OrderStatus, Refusal
 from actions.base import Answer, MemberAction
 from actions.forms.form import FALLBACK, Submit
 from actions.forms.order_form import OrderForm
+from actions.references import read_mention
 from actions.turn import Turn
 from actions.wording import day, money, order_title
 
@@ -59,10 +60,18 @@ class ReturnForm(OrderForm):
         reason = turn.text.strip() or turn.entity("reason") or ""
         if turn.intent == self.trigger and not turn.entity("reason"):
             answer.set(return_reason=None)
-        elif len(reason) < 2 or reason.isdigit():
+        elif len(reason) < 2 or reason.isdigit() or read_mention(reason, {}).position is not None:
             self.fail(turn, answer, "return_reason", "utter_reason_unclear")
         else:
             answer.set(return_reason=reason[:_LONGEST_REASON], form_failures=0)
+
+    async def take_confirm(self, turn: Turn, answer: Answer) -> None:
+        """A better reason instead of a yes."""
+        better = turn.entity("reason")
+        if turn.intent == "inform" and better and better != turn.slots["return_reason"]:
+            answer.set(return_reason=better)
+        else:
+            await super().take_confirm(turn, answer)
 
 
 class SubmitReturn(Submit, MemberAction):

@@ -199,6 +199,39 @@ async def test_another_order_at_the_last_question(returning: InForm, shop: FakeS
     assert returning.caller.slots["requested_slot"] == "confirm" and not shop.done
 
 
+async def test_a_number_is_no_reason_but_another_order(returning: InForm, shop: FakeShop):
+    shop.orders_of["M1"].insert(0, order("0006", OrderStatus.DELIVERED, "奶粉"))
+    await returning.open("退货", order_number=RECEIVED)
+    await returning.hear("KF202611080006", order_number="KF202611080006")
+    assert returning.caller.slots["order_number"] == "KF202611080006"
+    assert returning.caller.slots["requested_slot"] == "return_reason"
+    told = await returning.hear("第一个")
+    assert told is not None and told.responses == ["utter_reason_unclear"]
+    told = await returning.hear("KF209900000000", order_number="KF209900000000")
+    assert told is not None and told.responses == ["utter_order_unknown_pick"]
+    assert returning.caller.slots["order_number"] is None
+
+
+async def test_a_better_reason_instead_of_a_yes(returning: InForm, shop: FakeShop):
+    await returning.open("退货", reason="漏水")
+    await returning.hear("尺码不合适", reason="尺码不合适")
+    assert returning.caller.slots["return_reason"] == "尺码不合适" and not shop.done
+
+
+@pytest.mark.parametrize(("words", "agreed"), [("确认退货", True), ("我确定", True), ("确定能退吗", False)])
+async def test_the_buttons_words_typed_are_a_yes(returning: InForm, shop: FakeShop, words: str, agreed: bool):
+    await returning.open("退货", reason="漏水")
+    await returning.hear(words, "faq")
+    assert bool(shop.done) is agreed
+
+
+async def test_part_of_another_address_asks_for_the_whole(moving: InForm):
+    await moving.open(f"地址改成{HOME}")
+    assert moving.caller.slots["requested_slot"] == "confirm"
+    await moving.hear("不是，是1803", "deny")
+    assert moving.caller.slots["requested_slot"] == "new_address"
+
+
 async def test_out_of_one_form_into_another(moving: InForm):
     moving.caller.slots |= {"order_number": RECEIVED, "confirm": None, "return_reason": "漏水"}
     moving.caller.events.append({"event": "user", "metadata": {}})
@@ -279,6 +312,16 @@ async def test_points_in_any_words(redeeming: InForm, shop: FakeShop, words: str
     await redeeming.hear(words)
     await redeeming.hear("确认", "affirm")
     assert shop.done == [("redeem", str(points), "m3:action_submit_redeem")]
+
+
+async def test_points_are_rounded_to_what_the_shop_takes(redeeming: InForm, shop: FakeShop):
+    shop.refusals["redeem"] = NotAllowed(Refusal.POINTS_STEP, details={"step": "100"})
+    await redeeming.open("积分全部换了")
+    told = await redeeming.hear("好", "affirm")
+    assert told is not None and told.responses == ["utter_redeem_rounded"]
+    assert told.payloads == ['/redeem_points{"quantity":"800"}']
+    await redeeming.open(quantity="800")
+    assert redeeming.caller.slots["points_amount"] == 800
 
 
 async def test_more_points_than_there_are(redeeming: InForm):

@@ -111,6 +111,7 @@ def test_invoice_titles(text: str, title: str | None):
         ("500", False, None),
         ("我想拿500积分换券", False, 500),
         ("一千分", False, 1000),
+        ("1万", True, 10_000),
         ("全部", False, 860),
     ],
 )
