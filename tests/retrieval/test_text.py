@@ -1,0 +1,33 @@
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retrieval.text import normalise
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("  退货\u3000\t怎么办\n", "退货 怎么办"),
+        ("ＫＦ２０２６１１０８０１２３", "KF202611080123"),
+        ("退\u200b货\u200d运\ufeff费", "退货运费"),
+        ("快递\x07到哪\x1b了", "快递到哪了"),
+        ("啊啊啊啊啊快点！！！！", "啊啊快点!!"),
+        ("13888888888", "13888888888"),
+        ("www.example.com sooooo", "www.example.com soo"),
+        ("气死了😡😡😡❤️", "气死了😡😡❤"),
+        ("\ud800坏了的", "坏了的"),
+        ("", ""),
+    ],
+)
+def test_normalise(typed: str, expected: str) -> None:
+    assert normalise(typed) == expected
+
+
+@given(st.text())
+def test_normalising_twice_changes_nothing_more(text: str) -> None:
+    once = normalise(text)
+    assert normalise(once) == once
+    assert unicodedata.is_normalized("NFKC", once)
