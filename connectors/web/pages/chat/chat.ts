@@ -92,14 +92,22 @@ export function useChat() {
         onEvent: receive,
         onState: (state) => {
           connection.value = state
+          if (state !== 'open') return
           // Changes of the owner have no id to resume from: ask for what was missed before the stream was open.
-          if (state === 'open') session.open().catch(() => undefined)
+          session.open().catch(() => undefined)
+          resend()
         },
         onRefused: () => void start(),
       },
       String(after),
     )
     stream.start()
+  }
+
+  /** The connection is back: what failed without it goes out by itself. */
+  function resend(): void {
+    const failed = new Set(entries.value.filter((entry) => entry.state === 'failed').map((entry) => entry.client_id))
+    for (const one of unsent(conversation())) if (failed.has(one.client_id)) dispatch(one)
   }
 
   function receive(event: StreamEvent): void {
