@@ -1,7 +1,11 @@
 """The main job in a real browser: a customer at the chat page, an agent at the desk, nothing in between faked."""
 
 import re
+import threading
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
@@ -19,6 +23,18 @@ def browser(chromium: str) -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def shop_site(kefu: Product, tmp_path: Path) -> Iterator[str]:
+    """Somebody's own site, on an origin of its own, with the one script tag."""
+    tag = f'<script src="{kefu.url}/widget.js" data-title="在线客服" async></script>'
+    (tmp_path / "index.html").write_text(f"<!doctype html><meta charset=utf-8><h1>某某小店</h1>{tag}", encoding="utf-8")
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://localhost:{server.server_port}/"
+        server.shutdown()
 
 
 def open_page(browser: Browser, url: str, *, width: int, height: int) -> Page:
@@ -100,9 +116,8 @@ def test_facts_answers_anger_a_person_and_back(kefu: Product, browser: Browser) 
     assert say(chat, "谢谢")
 
 
-def test_the_widget_opens_on_another_site(kefu: Product, browser: Browser) -> None:
-    page = open_page(browser, "about:blank", width=1280, height=800)
-    page.set_content(f'<h1>某某小店</h1><script src="{kefu.url}/widget.js" data-title="在线客服" async></script>')
+def test_the_widget_opens_on_another_site(kefu: Product, browser: Browser, shop_site: str) -> None:
+    page = open_page(browser, shop_site, width=1280, height=800)
     page.get_by_role("button", name=re.compile("客服")).click()
     frame = page.frame_locator("iframe")
     composer = frame.get_by_test_id("composer")
