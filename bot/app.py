@@ -13,9 +13,8 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from actions import server as action_server
+from actions.backends.choose import open_shop
 from actions.backends.demo_shop.seed import demo_members
-from actions.backends.demo_shop.shop import DemoShop
-from actions.backends.http.shop import HttpShop
 from actions.backends.protocols import Shop
 from actions.services import Services
 from actions.stores import StoredKnowledge, StoredTickets
@@ -32,14 +31,13 @@ from connectors.web.socketio import SocketChannel
 from connectors.web.tokens import Tokens
 from core.bus import Bus
 from core.conversation.message import Button, Reply
-from core.errors import SettingsError
 from core.settings import Settings, load_settings
 from core.storage.database import Database
 from handoff import api as desk_api
 from handoff.presence import Presence
 from handoff.sentiment import SentimentModel
 from retrieval import api as knowledge_api
-from retrieval.encoder import load_encoder
+from retrieval.encoder import EMBEDDED, load_encoder
 from retrieval.search import KnowledgeSearch
 
 NOTICES = Path(__file__).with_name("notices.yml")
@@ -90,10 +88,11 @@ async def _opened(settings: Settings, app: FastAPI) -> AsyncIterator[Parts]:
         bus = Bus(settings.redis_url)
         stack.push_async_callback(bus.close)
         await bus.start()
-        shop = _shop(settings)
+        shop = open_shop(settings)
         stack.push_async_callback(shop.close)
-        encoder = load_encoder(settings.encoder, settings.var_dir / "models" / "encoder")
-        search = await KnowledgeSearch.open(database, encoder, settings.var_dir / "index", bus=bus)
+        encoder = load_encoder(EMBEDDED, settings.var_dir / "models" / "encoder")
+        chosen = encoder if settings.encoder == EMBEDDED else load_encoder(settings.encoder, Path())
+        search = await KnowledgeSearch.open(database, chosen, settings.var_dir / "index", bus=bus)
         stack.push_async_callback(search.close)
         sentiment = SentimentModel.load(settings.var_dir / "models" / "sentiment")
         risk_terms = load_risk_terms(settings.home / "nlu_data" / "risk_terms.yml")
@@ -149,16 +148,6 @@ def _add_routes(app: FastAPI, parts: Parts, presence: Presence, handover: Handov
     app.include_router(pages.router(settings.pages_dir))
     channel = SocketChannel(database, bus, intake, tokens, delivered, list(settings.cors_origins))
     app.mount("/socket.io", socketio.ASGIApp(channel.server, socketio_path=""))
-
-
-def _shop(settings: Settings) -> Shop:
-    if settings.backend == "demo":
-        return DemoShop(settings.demo_shop_url, budget=settings.backend_timeout_seconds)
-    if settings.backend_url is None:
-        raise SettingsError("KEFU_BACKEND=http needs KEFU_BACKEND_URL: the address of the shop's own system")
-    return HttpShop(
-        settings.backend_url, _secret(settings.backend_token) or "", budget=settings.backend_timeout_seconds
-    )
 
 
 def _secret(value: Any) -> str | None:

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import yaml
 from numpy.typing import NDArray
-from retrieval.search import KnowledgeSearch, SearchResult
 
 from core.errors import SettingsError
 from handoff.sentiment import Sentiment, SentimentModel
 from retrieval.encoder.protocol import Encoder
+from retrieval.search import KnowledgeSearch, SearchResult
 from retrieval.text import normalise
 
 
@@ -54,23 +54,28 @@ class Understood:
 
 
 class Understanding:
-    """Holds the models. `understand` is CPU work of a few milliseconds: call it in a thread."""
+    """Holds the models. `understand` is CPU work of a few milliseconds: call it in a thread.
+
+    `encoder` is the embedded one, which the assistant and the sentiment model were trained on. The knowledge search may
+    have been given another one; then it encodes for itself.
+    """
 
     def __init__(
         self, encoder: Encoder, search: KnowledgeSearch, sentiment: SentimentModel, risk_terms: Sequence[str]
     ) -> None:
-        self.encoder = encoder
-        self.search = search
+        self._encoder = encoder
+        self._search = search
         self._sentiment = sentiment
         self._risk_terms = tuple(normalise(term) for term in risk_terms)
 
     def understand(self, text: str) -> Understood:
         text = normalise(text)
-        vector = self.encoder.encode([text])[0]
+        vector = self._encoder.encode([text])[0]
+        shared = self._search.encoder is self._encoder
         return Understood(
             text=text,
             vector=vector,
-            faq=self.search.search(text, vector),
+            faq=self._search.search(text, vector) if shared else self._search.find(text),
             sentiment=self._sentiment.score(text, vector),
             risk_terms=tuple(term for term in self._risk_terms if term in text),
         )

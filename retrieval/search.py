@@ -86,7 +86,7 @@ class KnowledgeSearch:
 
     def __init__(self, database: Database, encoder: Encoder, index_dir: Path, asked: Path) -> None:
         self._database = database
-        self._encoder = encoder
+        self.encoder = encoder
         self._index_dir = index_dir
         self._asked = asked
         self._vectors = VectorCache(index_dir, "knowledge", encoder)
@@ -126,7 +126,7 @@ class KnowledgeSearch:
 
     def find(self, text: str) -> SearchResult:
         """Encode and search."""
-        return self.search(text, self._encoder.encode([text])[0])
+        return self.search(text, self.encoder.encode([text])[0])
 
     async def rebuild(self) -> None:
         """Take in what changed. New texts are searchable as soon as they are encoded, with the operating point from
@@ -148,9 +148,9 @@ class KnowledgeSearch:
         return Snapshot(index, self._operated(index))
 
     def _indexed(self, entries: Sequence[knowledge.Entry], current: KnowledgeIndex | None) -> KnowledgeIndex:
-        if current is not None and current.describes(entries, self._encoder.name):
+        if current is not None and current.describes(entries, self.encoder.name):
             return current.with_validity_of(entries)
-        return KnowledgeIndex.build(entries, self._vectors.encode, self._encoder.name)
+        return KnowledgeIndex.build(entries, self._vectors.encode, self.encoder.name)
 
     def _operated(self, index: KnowledgeIndex) -> Operation:
         """Read from the index folder if it was fitted to just this, else fitted and stored there."""
@@ -160,7 +160,7 @@ class KnowledgeSearch:
         if stored is not None and stored.key == key:
             return stored.operation
         asked = samples.read_asked(self._asked) if self._asked.is_file() else []
-        vectors = VectorCache(self._index_dir, "asked", self._encoder).encode([question.text for question in asked])
+        vectors = VectorCache(self._index_dir, "asked", self.encoder).encode([question.text for question in asked])
         made = samples.make(index, asked, vectors)
         operation = operating.operate(made, load_policy(), operating.read_prior())
         Stored(key=key, operation=operation).write(path)

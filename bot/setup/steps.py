@@ -15,14 +15,12 @@ from training.train import encoder_folder, model_path, train
 
 def steps(settings: Settings) -> Sequence[Step]:
     """All steps that these settings need."""
-    found = [_sentiment(settings), _knowledge(settings), _assistant(settings), _pages(settings)]
-    if settings.demo and settings.demo_agent_password:
-        found.insert(0, _demo_agents(settings, settings.demo_agent_password))
+    found = [_encoder(settings)]
     if settings.backend == "demo":
-        found.insert(0, _demo_shop(settings))
-    if settings.encoder == "embedded":
-        found.insert(0, _encoder(settings))
-    return found
+        found.append(_demo_shop(settings))
+    if settings.demo and settings.demo_agent_password:
+        found.append(_demo_agents(settings, settings.demo_agent_password))
+    return [*found, _sentiment(settings), _knowledge(settings), _assistant(settings), _pages(settings)]
 
 
 def _encoder(settings: Settings) -> Step:
