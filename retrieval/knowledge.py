@@ -21,7 +21,7 @@ from retrieval.text import normalise
 TOPIC = "knowledge"
 # A bare date in a file or a form means the shop's day, and the shops are in China.
 SHOP_ZONE = timezone(timedelta(hours=8))
-ALWAYS = datetime(2020, 1, 1, tzinfo=SHOP_ZONE)
+ALWAYS = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def _day_begins(value: object) -> object:

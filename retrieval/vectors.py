@@ -35,7 +35,7 @@ class VectorCache:
 
     def _read(self) -> tuple[list[bytes], Vectors]:
         try:
-            with np.load(self._path) as stored:
+            with self._path.open("rb") as file, np.load(file) as stored:
                 return [key.tobytes() for key in stored["keys"]], stored["vectors"]
         except (FileNotFoundError, BadZipFile, EOFError, KeyError, ValueError):  # none yet, or half of one: encode anew
             return [], np.empty((0, self._encoder.dimension), np.float32)
