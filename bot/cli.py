@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -146,6 +147,22 @@ def bench_turns(
     from training.bench.turns import bench
 
     bench(clients, seconds, against_stock=against is Opponent.stock, as_json=as_json)
+
+
+@bench.command("faq")
+def bench_faq(
+    kb: Annotated[Path, typer.Option(help="The knowledge base: YAML, or JSON lines of questions and answers.")],
+    queries: Annotated[Path, typer.Option(help="JSON lines of questions and the entry that is right.")],
+    ood: Annotated[Path | None, typer.Option(help="JSON lines of questions that no entry answers.")] = None,
+    half: Annotated[
+        bool, typer.Option(help="Leave half of the entries out: what is asked of them has no answer.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """知识检索质量 · Knowledge search: recall, MRR, right and wrong answers, calibration, time."""
+    from training.bench.faq import run
+
+    run(kb, queries, ood, json=as_json, half=half)
 
 
 @agents.command("add")

@@ -82,4 +82,4 @@ class Progress:
             if self.status:
                 self.status.update(line)
             else:
-                self.console.print(f"  {line}")
+                self.console.print(f"  {line}", soft_wrap=True)
