@@ -1,0 +1,77 @@
+from datetime import datetime
+
+import numpy as np
+import pytest
+
+from retrieval.encoder.embedded import EmbeddedEncoder
+from retrieval.index import KnowledgeIndex, fingerprint
+from retrieval.knowledge import SHOP_ZONE, Entry
+from retrieval.ranking import COSINES, DEPTH, FEATURES, rank
+
+
+@pytest.fixture(scope="module")
+def index(entries: list[Entry], encoder: EmbeddedEncoder) -> KnowledgeIndex:
+    return KnowledgeIndex.build(entries, encoder.encode, encoder.name)
+
+
+@pytest.mark.parametrize(
+    ("question", "best"),
+    [
+        ("退回去的快递费算谁的", "kb-fee"),
+        ("寄回给你们的运费我出吗", "kb-fee"),
+        ("质量问题谁出钱", "kb-fee"),
+        ("专票能不能开", "kb-invoice"),
+        ("分数到年底清零吗", "kb-points"),
+    ],
+)
+def test_the_right_entry_comes_first(index: KnowledgeIndex, encoder: EmbeddedEncoder, question: str, best: str) -> None:
+    ranking = rank(index, question, encoder.encode([question])[0])
+    assert index.entries[ranking.entries[0]].id == best
+    assert ranking.features.shape == (min(DEPTH, len(index.entries)), len(FEATURES))
+
+
+def test_features_are_what_they_say(index: KnowledgeIndex, encoder: EmbeddedEncoder) -> None:
+    question = "积分有效期多久"
+    vector = encoder.encode([question])[0]
+    ranking = rank(index, question, vector)
+    best, mean, body, lexical, _body_lexical, coverage = ranking.features[0]
+    entry = int(ranking.entries[0])
+    cosines = index.phrasings.vectors[index.starts[entry] : index.starts[entry + 1]] @ vector
+    assert (best, mean) == pytest.approx((cosines.max(), cosines.mean()), rel=1e-5)
+    assert best > 0.98
+    assert body == pytest.approx(index.bodies.vectors[entry] @ vector)
+    assert lexical == 1
+    assert coverage == pytest.approx(np.sqrt(13))  # wholly there, of 7 characters and 6 pairs
+
+
+def test_what_is_left_out_is_as_if_it_were_not_there(index: KnowledgeIndex, encoder: EmbeddedEncoder) -> None:
+    phrasing = index.texts.index("专票怎么申请")
+    owner = int(index.owners[phrasing])
+    vector = index.phrasings.vectors[phrasing]
+    whole = rank(index, "专票怎么申请", vector)
+    without = rank(index, "专票怎么申请", vector, without_phrasing=phrasing)
+    assert whole.entries[0] == without.entries[0] == owner
+    assert (without.features[0, :COSINES] <= whole.features[0, :COSINES] + 1e-6).all()
+    assert without.features[0, 0] < 0.99 < whole.features[0, 0]
+    assert without.features[0, -1] < whole.features[0, -1]
+    assert owner not in rank(index, "专票怎么申请", vector, without_entry=owner).entries
+
+
+def test_no_entries_rank_nothing(encoder: EmbeddedEncoder) -> None:
+    empty = KnowledgeIndex.build([], encoder.encode, encoder.name)
+    assert len(rank(empty, "退货", encoder.encode(["退货"])[0]).entries) == 0
+
+
+def test_characters_nobody_wrote_still_rank_by_meaning(index: KnowledgeIndex, encoder: EmbeddedEncoder) -> None:
+    ranking = rank(index, "refund shipping", encoder.encode(["refund shipping"])[0])
+    assert np.isfinite(ranking.features).all()
+
+
+def test_the_fingerprint_follows_what_a_search_would_find(entries: list[Entry]) -> None:
+    first = entries[0]
+    before = fingerprint(entries, "encoder")
+    assert fingerprint([*entries[1:], first.model_copy(update={"answer": "别的"})], "encoder") != before
+    assert fingerprint(entries, "other encoder") != before
+    retired = first.model_copy(update={"id": "kb-x", "status": "retired"})
+    later = first.model_copy(update={"version": 9, "valid_until": datetime(2030, 1, 1, tzinfo=SHOP_ZONE)})
+    assert fingerprint([later, *entries[1:], retired], "encoder") == before
