@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from actions.backends.protocols import Order, Orders
-from actions.references import matching, read_mention
+from actions.references import matching, named_in
 from actions.turn import Turn
 from core.errors import NotFound
 
@@ -54,7 +54,7 @@ async def choose(orders: Orders, member_id: str, turn: Turn, now: datetime, want
 
     Without such words, the order spoken of last is meant if it is wanted, else the only one wanted.
     """
-    mention = read_mention(turn.text, turn.entities)
+    mention = turn.mention
     if mention.number:
         try:
             return Chosen(await orders.get(member_id, mention.number))
@@ -64,14 +64,19 @@ async def choose(orders: Orders, member_id: str, turn: Turn, now: datetime, want
     if not mention.points:
         if mention.malformed:
             return Unknown("", recent)
+        named = named_in(turn.text, [" ".join(item.name for item in order.items) for order in recent])
+        if named:
+            return _narrowed([recent[index] for index in named], recent, wanted)
         return _without_words(recent, turn, wanted)
-    shown = [shown["order_number"] for shown in turn.slots.get("shown_orders") or ()]
+    shown = [order["order_number"] for order in turn.shown_orders]
     meant = matching(mention, recent, shown, turn.slots.get("last_order_number"), now)
     if not meant and (mention.tail or mention.tracking_number):
         return Unknown(mention.tail or mention.tracking_number or "", recent)
     if mention.malformed and len(meant) == len(recent):
         return Unknown("", recent)
-    return _narrowed(meant, recent, wanted, asks_for_others=mention.other)
+    if mention.other and not any(map(wanted, meant)):
+        return Nothing(has_orders=bool(recent))
+    return _narrowed(meant, recent, wanted)
 
 
 def _without_words(recent: Sequence[Order], turn: Turn, wanted: Wanted) -> Choice:
@@ -83,10 +88,8 @@ def _without_words(recent: Sequence[Order], turn: Turn, wanted: Wanted) -> Choic
     return _one_or_several(fitting, recent)
 
 
-def _narrowed(meant: Sequence[Order], recent: Sequence[Order], wanted: Wanted, *, asks_for_others: bool) -> Choice:
+def _narrowed(meant: Sequence[Order], recent: Sequence[Order], wanted: Wanted) -> Choice:
     fitting = tuple(order for order in meant if wanted(order))
-    if asks_for_others and not fitting:
-        return Nothing(has_orders=bool(recent))
     if len(meant) == 1 or not fitting:
         return _one_or_several(meant or recent, recent)
     return _one_or_several(fitting, recent)

@@ -1,9 +1,9 @@
 """Answers from the knowledge base. The search ran with the turn; whether an entry is still valid is asked now."""
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 from actions.base import Answer, CustomerAction
+from actions.guesses import PERSON, guessed_wishes
 from actions.turn import Turn
 
 CHOICES = 3
@@ -11,10 +11,6 @@ CHOICES = 3
 
 class AnswerFaq(CustomerAction):
     action_name = "action_answer_faq"
-    none_responses: ClassVar[Mapping[str, str]] = {
-        "product_question": "utter_product_unknown",
-        "out_of_scope": "utter_out_of_scope",
-    }
     certain_only: ClassVar[frozenset[str]] = frozenset({"out_of_scope"})
     """Intents for which a question back would be out of place."""
 
@@ -23,8 +19,13 @@ class AnswerFaq(CustomerAction):
             self.no_answer(turn, answer)
 
     def no_answer(self, turn: Turn, answer: Answer) -> None:
-        answer.say(self.none_responses.get(turn.intent, "utter_faq_none"))
-        if turn.intent != "out_of_scope":
+        """No rule of the shop was meant, so perhaps something about the customer's own order was."""
+        if turn.intent == "out_of_scope":
+            answer.say("utter_out_of_scope")
+        elif guesses := guessed_wishes(turn):
+            answer.ask("utter_did_you_want", [*guesses, PERSON])
+        else:
+            answer.say("utter_product_unknown" if turn.intent == "product_question" else "utter_faq_none")
             answer.offer(turn, "human_agent")
 
 
@@ -44,7 +45,7 @@ async def answer_from_knowledge(
         if await action.services.knowledge.answer(entry_id, action.services.clock())
     ]
     if valid:
-        answer.ask("utter_did_you_mean", valid)
+        answer.ask("utter_did_you_mean", [*valid, *guessed_wishes(turn, 1)])
         answer.offer(turn, "faq")
     return bool(valid)
 

@@ -1,24 +1,14 @@
 """Answers to what the bot said: an order named, yes, no, or nothing understood. An open form has the first word."""
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
-
-import yaml
 
 from actions.base import Answer, CustomerAction
 from actions.faq import answer_from_knowledge
-from actions.references import read_mention
+from actions.guesses import PERSON, guessed_wishes
 from actions.services import Services
 from actions.turn import Turn
 
 ORDER_STATUS = "order_status"
-GUESSES = 3
-LEAST_LIKELY = 0.1
-KEPT_ENTITIES = ("order_number", "product", "reason", "address")
-"""What was named stays named when the customer picks a guess."""
-TITLES: Mapping[str, str] = yaml.safe_load(Path(__file__).with_name("wishes.yml").read_text(encoding="utf-8"))
-PERSON = {"title": TITLES["human_agent"], "payload": "/human_agent"}
 FORMS = {
     "return_goods": "return_form",
     "change_address": "address_form",
@@ -44,7 +34,7 @@ class Inform(CustomerAction):
     async def names_an_order(self, turn: Turn, answer: Answer) -> bool:
         """Whether it does; then it has been dealt with."""
         pending = turn.slots.get("pending_intent") or ""
-        mention = read_mention(turn.text, turn.entities)
+        mention = turn.mention
         if mention.points and pending in FORMS:
             answer.open_form(FORMS[pending])
         elif (mention.points or mention.malformed) and pending in self._by_intent:
@@ -71,18 +61,9 @@ class Fallback(CustomerAction):
         if await answer_from_knowledge(self, turn, answer):
             return
         if guesses := guessed_wishes(turn):
-            answer.ask("utter_did_you_want", guesses)
+            answer.ask("utter_did_you_want", [*guesses, PERSON])
         else:
             answer.say("utter_rephrase")
-
-
-def guessed_wishes(turn: Turn) -> list[dict[str, str]]:
-    """Buttons for what the customer may have meant, the likeliest first; the last one leads to a person."""
-    named = {name: turn.entities[name][0] for name in KEPT_ENTITIES if name in turn.entities}
-    details = json.dumps(named, ensure_ascii=False, separators=(",", ":")) if named else ""
-    likely = [name for name, confidence in turn.guesses if confidence >= LEAST_LIKELY and name in TITLES]
-    buttons = [{"title": TITLES[name], "payload": f"/{name}{details}"} for name in likely[:GUESSES]]
-    return [*buttons, PERSON] if buttons else []
 
 
 class Affirm(CustomerAction):

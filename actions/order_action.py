@@ -1,6 +1,7 @@
 """Asking which order is meant, and what an answer costs in patience. Used by the actions on orders and by the forms."""
 
 from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from actions.backends.protocols import Order
@@ -67,7 +68,7 @@ def show_orders(answer: Answer, response: str, orders: tuple[Order, ...]) -> Non
     answer.set(shown_orders=shown)
 
 
-def buttons_for(shown: list[dict[str, str]]) -> list[dict[str, str]]:
+def buttons_for(shown: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
     """A button informs of the order; the one that asked knows what for."""
     return [
         {"title": order["title"], "payload": f'/inform{{"order_number":"{order["order_number"]}"}}'} for order in shown

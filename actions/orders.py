@@ -7,7 +7,7 @@ from actions.backends.protocols import NotAllowed, Order, OrderStatus, Refusal, 
 from actions.base import Answer
 from actions.choice import Choice, Chosen, Nothing
 from actions.order_action import AboutAnOrder
-from actions.references import Mention, read_mention
+from actions.references import Mention
 from actions.turn import Turn
 from actions.wording import SHOP_TIME, day, moment, money, near_day, order_title
 
@@ -103,7 +103,7 @@ class RefundProgress(AboutAnOrder):
 
     async def choose(self, turn: Turn, member_id: str) -> Choice:
         """Without an order named, the latest request is meant: nobody asks after an order that is not refunded."""
-        if read_mention(turn.text, turn.entities) != Mention():
+        if turn.mention != Mention():
             return await super().choose(turn, member_id)
         requested = [request.order_number for request in await self.services.returns.progress(member_id)]
         if not requested:

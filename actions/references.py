@@ -1,7 +1,7 @@
 """Which order do these words point at? Pure reading of one utterance; `choice.py` looks the order up."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,6 +19,9 @@ _SAME = re.compile(r"刚才|刚刚|它|[这那]一?[单笔]|[这那]个?订单|�
 _OTHER = re.compile(r"另一|另外|别的|其他|换一?[个单]")
 _DAYS = {"今天": 0, "今早": 0, "昨天": 1, "昨晚": 1, "前天": 2}
 _DAY = re.compile(rf"({'|'.join(_DAYS)})[^，。,！？!?]{{0,5}}(?:下|买|拍|[那这]一?[个单笔])")
+_CHINESE = re.compile(r"[\u4e00-\u9fff]+")
+_GOODS = re.compile(r"^\S+ (.*?)(?:等[0-9]+件)? ¥.*$")  # within `wording.order_button`'s title
+_SHORTEST_NAME = 2
 _DIGITS = {"一": 1, "二": 2, "三": 3, "四": 4, "五": 5}
 
 
@@ -45,7 +48,8 @@ class Mention:
         return self != Mention() and self != Mention(malformed=True)
 
 
-def read_mention(text: str, entities: Mapping[str, Sequence[str]]) -> Mention:
+def read_mention(text: str, entities: Mapping[str, Sequence[str]], shown: Sequence[str] = ()) -> Mention:
+    """`shown`: the titles of the list shown last. 那个礼盒 points into it as well as 第二个 does."""
     numbers = [number.upper() for number in entities.get("order_number", ())]
     tracking = next(iter(entities.get("tracking_number", ())), None)
     phones = entities.get("phone", ())
@@ -56,7 +60,7 @@ def read_mention(text: str, entities: Mapping[str, Sequence[str]]) -> Mention:
         malformed=any(found not in phones and found != tracking for found in _NUMBER_LIKE.findall(text)),
         tracking_number=tracking.upper() if tracking else None,
         tail=tail[1] if tail else None,
-        position=_position(text),
+        position=_position(text) or _named_position(text, shown),
         newest=bool(_NEWEST.search(text)),
         same=bool(_SAME.search(text)),
         other=bool(_OTHER.search(text)),
@@ -94,6 +98,29 @@ def matching(
     if mention.same and last:
         return _where(orders, lambda order: order.number == last)
     return tuple(orders)
+
+
+def named_in(text: str, names: Sequence[str]) -> list[int]:
+    """Which of the names the text shares the longest run of Chinese characters with; two at least, or none is meant."""
+    if text.startswith("不是"):
+        return []
+    lengths = [max(map(len, _shared_runs(text, name)), default=0) for name in names]
+    longest = max(lengths, default=0)
+    return [index for index, length in enumerate(lengths) if length == longest >= _SHORTEST_NAME]
+
+
+def _named_position(text: str, shown: Sequence[str]) -> int | None:
+    found = named_in(text, [_GOODS.sub(r"\1", title) for title in shown])
+    return found[0] + 1 if len(found) == 1 else None
+
+
+def _shared_runs(text: str, name: str) -> Iterator[str]:
+    for run in _CHINESE.findall(name):
+        for start in range(len(run)):
+            for end in range(len(run), start + _SHORTEST_NAME - 1, -1):
+                if run[start:end] in text:
+                    yield run[start:end]
+                    break
 
 
 def _where(orders: Sequence[Order], holds: Callable[[Order], bool]) -> tuple[Order, ...]:

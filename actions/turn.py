@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Self
 
 from rasa_sdk import Tracker
+
+from actions.references import Mention, read_mention
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,16 @@ class Turn:
     def entity(self, name: str) -> str | None:
         values = self.entities.get(name)
         return values[0] if values else None
+
+    @property
+    def shown_orders(self) -> Sequence[Mapping[str, str]]:
+        """The list shown last, for 第二个."""
+        return self.slots.get("shown_orders") or ()
+
+    @cached_property
+    def mention(self) -> Mention:
+        """How the utterance names an order."""
+        return read_mention(self.text, self.entities, [order["title"] for order in self.shown_orders])
 
     @property
     def form_failures(self) -> int:

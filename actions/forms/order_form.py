@@ -8,7 +8,6 @@ from actions.base import Answer, CustomerAction
 from actions.choice import SHOWN, Choice, Chosen, Nothing, Several, Unknown, choose
 from actions.forms.form import Form, is_answer
 from actions.order_action import PICK_AFTER, buttons_for, tell_unknown
-from actions.references import read_mention
 from actions.turn import Turn
 from actions.wording import order_button, order_title
 
@@ -33,7 +32,7 @@ class OrderForm(Form):
 
     async def take(self, turn: Turn, answer: Answer, requested: str) -> None:
         """An order number of another order changes the order, whatever was asked."""
-        number = read_mention(turn.text, turn.entities).number
+        number = turn.mention.number
         another = number not in {None, turn.slots.get("order_number")}
         if requested != "order_number" and another and (is_answer(turn) or turn.intent in {self.trigger, "deny"}):
             await self._take_order(turn, answer)
@@ -41,7 +40,7 @@ class OrderForm(Form):
             await super().take(turn, answer, requested)
 
     async def take_order_number(self, turn: Turn, answer: Answer) -> None:
-        mention = read_mention(turn.text, turn.entities)
+        mention = turn.mention
         if not is_answer(turn) and turn.intent not in {self.trigger, "affirm", "deny"}:
             return
         if mention.points or mention.malformed:
@@ -55,7 +54,7 @@ class OrderForm(Form):
                 answer.set(asked_in=turn.message_id)
 
     async def take_confirm(self, turn: Turn, answer: Answer) -> None:
-        other = read_mention(turn.text, turn.entities).other
+        other = turn.mention.other
         if other and (is_answer(turn) or turn.intent in {self.trigger, "deny"}):
             await self._take_order(turn, answer)
         else:
@@ -102,4 +101,4 @@ class AskOrderNumber(CustomerAction):
 
     async def respond(self, turn: Turn, answer: Answer) -> None:
         if turn.slots.get("asked_in") != turn.message_id:
-            answer.ask(f"utter_which_{turn.active_form}", buttons_for(turn.slots.get("shown_orders") or []))
+            answer.ask(f"utter_which_{turn.active_form}", buttons_for(turn.shown_orders))

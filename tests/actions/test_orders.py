@@ -47,6 +47,11 @@ async def test_words_that_point_into_the_list(caller, words, entities, meant):
     assert picked.slots["last_order_number"] == meant
 
 
+async def test_goods_named_in_words_that_no_entity_caught(caller):
+    answered = await caller().hear("action_track_logistics", "炸锅什么时候到", "track_logistics")
+    assert "空气炸锅" in answered.said[0]["title"]
+
+
 async def test_the_order_spoken_of_last_is_meant_again(caller):
     customer = caller()
     await customer.hear("action_order_status", "查下这单", "order_status", order_number=OTHER_PARCEL)

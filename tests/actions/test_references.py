@@ -40,6 +40,18 @@ def test_words_without_a_number(words: str, meant: list):
     assert list(matching(read_mention(words, {}), ORDERS, shown, last, NOW)) == meant
 
 
+def test_goods_point_into_the_list_that_was_shown():
+    shown = [
+        "11-21 山茶花护肤礼盒五件套等2件 ¥727 待发货",
+        "11-19 云汐 10 公斤滚筒洗衣机 ¥2799 运输中",
+        "11-10 衬衫 ¥438 退款中",
+    ]
+    assert read_mention("给礼盒那单开发票", {}, shown).position == 1
+    assert read_mention("洗衣机", {}, shown).position == 2
+    assert read_mention("我要退款", {}, shown).position is None
+    assert read_mention("不是洗衣机", {}, shown).position is None
+
+
 def test_goods_that_nobody_bought_point_nowhere():
     mention = read_mention("洗衣机那单", {"product": ["洗衣机"]})
     assert matching(mention, ORDERS, [], OLDER.number, NOW) == ORDERS

@@ -48,6 +48,15 @@ async def test_what_is_not_known_is_not_invented(caller, intent: str, response: 
     assert answered.responses == [response]
 
 
+async def test_a_question_about_ones_own_order_that_looked_like_one_about_a_rule(caller):
+    guesses = [("faq", 0.7), ("query_points", 0.26), ("human_agent", 0.2)]
+    customer = caller()
+    asked = await customer.hear("action_answer_faq", "分目前是几", "faq", faq=found("choices", FEE), guesses=guesses)
+    assert asked.payloads == ['/faq{"entry_id":"kb-fee"}', "/query_points"]
+    asked = await customer.hear("action_answer_faq", "分目前是几", "faq", faq=found("none"), guesses=guesses)
+    assert asked.responses == ["utter_did_you_want"] and asked.payloads == ["/query_points", "/human_agent"]
+
+
 async def test_small_talk_gets_no_question_back(caller):
     answered = await caller().hear("action_answer_faq", "讲个笑话", "out_of_scope", faq=found("choices", FEE))
     assert answered.responses == ["utter_out_of_scope"]
