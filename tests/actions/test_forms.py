@@ -209,10 +209,10 @@ async def test_a_number_is_no_reason_but_another_order(returning: InForm, shop: 
     assert told is not None and told.responses == ["utter_reason_unclear"]
     told = await returning.hear("KF209900000000", order_number="KF209900000000")
     assert told is not None and told.responses == ["utter_order_unknown_pick"]
+    assert returning.caller.slots["order_number"] is None
     await returning.hear("奶粉那单")
     await returning.hear("奶粉结块了")
     assert returning.caller.slots["return_reason"] == "奶粉结块了"
-    assert returning.caller.slots["order_number"] is None
 
 
 async def test_a_better_reason_instead_of_a_yes(returning: InForm, shop: FakeShop):
