@@ -22,7 +22,7 @@ from core.storage.database import Database
 
 TURN_SECONDS = 40.0
 NAMES = {"bot": "小满", "agent": "坐席", "system": "系统"}
-console = Console(highlight=False)
+console = Console(highlight=False, soft_wrap=True)
 
 
 def talk(member_id: str | None, overrides: dict[str, str]) -> None:
