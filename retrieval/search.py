@@ -5,8 +5,9 @@ The database is the truth; what is searched is a snapshot of it, swapped whole w
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -32,6 +33,8 @@ ASKED = HOME / "nlu_data" / "knowledge_calibration.jsonl"
 _OPERATION = "operation.json"
 # A lost event, and an entry that was edited where no bus reaches, is made good after so long.
 _LOOK_AGAIN_SECONDS = 60.0
+# An editor at work makes one change after the other; the operating point is fitted anew when it is quiet.
+_QUIET_SECONDS = 3.0
 
 logger = structlog.get_logger(__name__)
 
@@ -56,10 +59,11 @@ class SearchResult:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What one search runs on: an index and the operating point that belongs to it."""
+    """What one search runs on: an index and an operating point, fitted to the index of the given fingerprint."""
 
     index: KnowledgeIndex
     operation: Operation
+    fitted_to: str
 
     def search(self, text: str, vector: Vectors, now: datetime) -> SearchResult:
         found = self.ranked(text, vector)
@@ -90,7 +94,7 @@ class KnowledgeSearch:
         self._index_dir = index_dir
         self._asked = asked
         self._vectors = VectorCache(index_dir, "knowledge", encoder)
-        self._rebuilding = asyncio.Lock()
+        self._indexing, self._fitting = asyncio.Lock(), asyncio.Lock()
         self._followers: list[asyncio.Task[None]] = []
         self._snapshot: Snapshot
 
@@ -129,23 +133,32 @@ class KnowledgeSearch:
         return self.search(text, self.encoder.encode([text])[0])
 
     async def rebuild(self) -> None:
-        """Take in what changed. New texts are searchable as soon as they are encoded, with the operating point from
-        before; then the new one is fitted. Nothing to do is done in no time."""
-        async with self._rebuilding:
+        """Take in what changed, and fit the operating point to it. Nothing to do is done in no time."""
+        await self._reindex()
+        await self._refit()
+
+    async def _reindex(self) -> None:
+        """New texts are searchable as soon as they are encoded, at the operating point from before."""
+        async with self._indexing:
             entries = await self._entries()
-            current = self._snapshot
-            index = await asyncio.to_thread(self._indexed, entries, current.index)
-            self._snapshot = Snapshot(index, current.operation)
-            if index.fingerprint != current.index.fingerprint:
-                self._snapshot = Snapshot(index, await asyncio.to_thread(self._operated, index))
+            before = self._snapshot.index
+            index = await asyncio.to_thread(self._indexed, entries, before)
+            self._snapshot = replace(self._snapshot, index=index)
+            if index.fingerprint != before.fingerprint:
                 logger.info("knowledge index swapped", entries=len(index.entries), fingerprint=index.fingerprint)
+
+    async def _refit(self) -> None:
+        async with self._fitting:
+            while (index := self._snapshot.index).fingerprint != self._snapshot.fitted_to:
+                operation = await asyncio.to_thread(self._operated, index)
+                self._snapshot = replace(self._snapshot, operation=operation, fitted_to=index.fingerprint)
 
     async def _entries(self) -> list[knowledge.Entry]:
         return await knowledge.list_entries(self._database)
 
     def _first(self, entries: Sequence[knowledge.Entry]) -> Snapshot:
         index = self._indexed(entries, None)
-        return Snapshot(index, self._operated(index))
+        return Snapshot(index, self._operated(index), index.fingerprint)
 
     def _indexed(self, entries: Sequence[knowledge.Entry], current: KnowledgeIndex | None) -> KnowledgeIndex:
         if current is not None and current.describes(entries, self.encoder.name):
@@ -176,16 +189,23 @@ class KnowledgeSearch:
 
     async def _follow(self, bus: Bus) -> None:
         async with bus.subscribe(knowledge.TOPIC) as stream:
+            await self._try(self._reindex)  # what changed since the first reading
             async for _topic, _data in stream:
-                await self._try_rebuild()
+                await self._try(self._reindex)
 
     async def _look_again(self) -> None:
+        looked = time.monotonic()
         while True:
-            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
-            await self._try_rebuild()
+            seen = self._snapshot.index
+            await asyncio.sleep(_QUIET_SECONDS)
+            if time.monotonic() > looked + _LOOK_AGAIN_SECONDS:
+                looked = time.monotonic()
+                await self._try(self._reindex)
+            elif seen is self._snapshot.index:
+                await self._try(self._refit)
 
-    async def _try_rebuild(self) -> None:
+    async def _try(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
-            await self.rebuild()
+            await work()
         except (KefuError, SQLAlchemyError, OSError) as error:
-            logger.error("knowledge index not rebuilt; the last one serves on", error=str(error))
+            logger.error("knowledge index not renewed; the last one serves on", error=str(error))

@@ -30,6 +30,12 @@ def encoder(encoder_folder: Path) -> EmbeddedEncoder:
 
 
 @pytest.fixture(scope="session")
+def index_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Shared, as it is between restarts: the first test that needs it fills it."""
+    return tmp_path_factory.mktemp("index")
+
+
+@pytest.fixture(scope="session")
 def entries() -> list[Entry]:
     return read_folder(KNOWLEDGE)
 

@@ -71,7 +71,7 @@ def run(kb: Path, queries: Path, ood: Path | None = None, json: bool = False, ha
     index = KnowledgeIndex.build(kept, encoder.encode, encoder.name)
     calibrating = samples.read_asked(ASKED)
     made = samples.make(index, calibrating, encoder.encode([question.text for question in calibrating]))
-    snapshot = Snapshot(index, operate(made, load_policy(), read_prior()))
+    snapshot = Snapshot(index, operate(made, load_policy(), read_prior()), index.fingerprint)
     built = time.perf_counter() - started
     asked = samples.read_asked(queries)
     console.print(f"{queries.name}: asking {len(asked)} questions …")
