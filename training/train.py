@@ -24,6 +24,7 @@ Report = Callable[[str], None]
 
 KNOWLEDGE_INTENT = "faq"
 LAST_LINES = 25
+_PROGRESS_BAR = "it/s"
 
 
 class TrainingFailed(KefuError):
@@ -83,7 +84,9 @@ def current_model(settings: Settings) -> Path:
     """The trained model of the project as it is now. Raises NotFound when it has changed since."""
     model = model_path(settings)
     if not model.is_file():
-        raise NotFound(f"the assistant is not trained on what nlu_data/ and bot/assistant/ hold now ({model}): ./kefu train")
+        raise NotFound(
+            f"the assistant is not trained on what nlu_data/ and bot/assistant/ hold now ({model}): ./kefu train"
+        )
     return model
 
 
@@ -113,7 +116,11 @@ def write_knowledge_examples(folder: Path, output: Path) -> int:
         except (KeyError, TypeError) as error:
             raise InvalidInput(f"{file}: expected `entries:` with `question` and `similar` ({error!r})") from error
     nlu = [
-        {"intent": intent, "examples": "".join(f"- {question}\n" for question in questions)}
+        {
+            "intent": intent,
+            "metadata": {"source": "knowledge"},
+            "examples": "".join(f"- {question}\n" for question in questions),
+        }
         for intent, questions in by_intent.items()
     ]
     output.write_text(yaml.safe_dump({"version": "3.1", "nlu": nlu}, allow_unicode=True), encoding="utf-8")
@@ -182,7 +189,9 @@ def _environment(settings: Settings) -> dict[str, str]:
         "OMP_WAIT_POLICY": "passive",
         # Rasa's own cache knows nothing of the modules behind our components.
         "RASA_MAX_CACHE_SIZE": "0",
+        "RASA_CACHE_DIRECTORY": str(models / "rasa-cache"),
         "RASA_TELEMETRY_ENABLED": "false",
+        "TQDM_DISABLE": "1",
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
 
@@ -208,7 +217,7 @@ def _run(command: Iterable[str | Path], settings: Settings, report: Report) -> N
             for line in child.stdout or ():
                 kept.write(line)
                 lines.append(line.rstrip())
-                if line.strip():
+                if line.strip() and _PROGRESS_BAR not in line:
                     report(line.strip())
         except BaseException:  # Ctrl-C: the child must not train on alone
             child.kill()
@@ -259,7 +268,10 @@ def summary(trained: TrainedAssistant) -> str:
         f"held out     accuracy {held_out['accuracy']:.3f}  ECE {held_out['ece']:.3f}"
         f"  of the accepted {held_out['accepted_accuracy']:.3f}"
         f"  entities P {held_out['entities']['precision']:.2f} R {held_out['entities']['recall']:.2f}",
-        *(f"  {share:5.0%}  {name}" for name, share in sorted(held_out["per_intent"].items(), key=lambda item: item[1])),
+        *(
+            f"  {share:5.0%}  {name}"
+            for name, share in sorted(held_out["per_intent"].items(), key=lambda item: item[1])
+        ),
     ]
     return "\n".join(lines)
 

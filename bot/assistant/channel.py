@@ -1,4 +1,4 @@
-"""Input channel: `POST /webhooks/kefu/turn`, for the app alone. Rasa listens on loopback and asks for no credentials."""
+"""Input channel: `POST /webhooks/kefu/turn`, for the app alone: Rasa listens on loopback and asks no credentials."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sanic import Blueprint
 from sanic.request import Request
 from sanic.response import HTTPResponse, json
 
-from bot.assistant.turn import CHANNEL, ActionFailed, Message, Turns
+from bot.assistant.turn import CHANNEL, ActionFailed, Message
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bot.assistant.lean import leave_out_tensorflow, needs_tensorflow
+from bot.assistant.lean import configure_logging, leave_out_tensorflow, needs_tensorflow
 
 if TYPE_CHECKING:
     from rasa.shared.nlu.training_data.message import Message
@@ -23,9 +23,9 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True, help="a folder of NLU YAML files")
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.WARNING)
     if not needs_tensorflow(arguments.model):
         leave_out_tensorflow()
+    configure_logging(logging.WARNING)
     print(json.dumps(evaluate(arguments.model, arguments.data), ensure_ascii=False, indent=2))  # noqa: T201
 
 
@@ -42,8 +42,9 @@ def evaluate(model: Path, data: Path) -> dict[str, Any]:
 
     from bot.assistant.components.intent_training import expected_calibration_error
 
-    read = RasaYAMLReader().read
-    examples: list[Message] = [example for file in sorted(data.glob("*.yml")) for example in read(file).intent_examples]
+    examples: list[Message] = [
+        example for file in sorted(data.glob("*.yml")) for example in RasaYAMLReader().read(file).intent_examples
+    ]
     agent = Agent.load(model)
 
     async def parse_all() -> list[dict[str, Any]]:
@@ -52,7 +53,7 @@ def evaluate(model: Path, data: Path) -> dict[str, Any]:
     right, confidence, accepted = [], [], []
     per_intent: dict[str, list[bool]] = defaultdict(list)
     wrong, spans = [], {"found": 0, "marked": 0, "both": 0}
-    for example, parsed in zip(examples, asyncio.run(parse_all())):
+    for example, parsed in zip(examples, asyncio.run(parse_all()), strict=True):
         guesses = [guess for guess in parsed["intent_ranking"] if guess["name"] != DEFAULT_NLU_FALLBACK_INTENT_NAME]
         accepted.append(parsed["intent"]["name"] != DEFAULT_NLU_FALLBACK_INTENT_NAME)
         right.append(guesses[0]["name"] == example.get("intent"))

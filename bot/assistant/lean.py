@@ -1,17 +1,18 @@
 """Starts Rasa without TensorFlow.
 
-Rasa imports TensorFlow wherever a component *could* use it. That is most of a start's time and memory, and this project's
-pipeline never runs any of it. `leave_out_tensorflow` puts a stand-in in its place: packages in which every name is an
-empty class, enough for class statements, decorators and annotations. Whatever would really compute with one fails with
-the reason. A model with TED or DIET in it gets the real thing (`needs_tensorflow`).
+Rasa imports TensorFlow wherever a component *could* use it. That is most of a start's time and memory, and the pipeline
+of this project never runs any of it. `leave_out_tensorflow` puts a stand-in in its place: packages in which every name
+is an empty class, enough for class statements, decorators and annotations. Whatever would really compute with one fails
+with the reason. A model with TED or DIET in it gets the real thing (`needs_tensorflow`).
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import tarfile
-from collections.abc import Sequence
+from collections.abc import MutableSequence, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -27,10 +28,20 @@ _METADATA = "metadata.json"
 def needs_tensorflow(model: Path) -> bool:
     """Whether a component of this trained model (a .tar.gz) computes with TensorFlow."""
     with tarfile.open(model) as archive:
-        name = next(name for name in archive.getnames() if Path(name).name == _METADATA)
-        metadata = json.load(archive.extractfile(name) or ())
+        member = next(member for member in archive if Path(member.name).name == _METADATA)
+        file = archive.extractfile(member)
+        assert file is not None
+        metadata = json.load(file)
     used = {node["uses"].rpartition(".")[2] for node in metadata["predict_schema"]["nodes"].values()}
     return not used.isdisjoint(USERS)
+
+
+def configure_logging(level: int) -> None:
+    """Plain lines on standard output, for Rasa's two kinds of loggers. Imports Rasa: after `leave_out_tensorflow`."""
+    from rasa.utils.log_utils import configure_structlog
+
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stdout)
+    configure_structlog(level)
 
 
 def leave_out_tensorflow() -> None:
@@ -62,7 +73,7 @@ def _stand_in(name: str) -> Any:
 
 
 class _Package(ModuleType):
-    __path__: Sequence[str] = ()
+    __path__: MutableSequence[str] = []  # noqa: RUF012 - what makes a module a package
     __version__ = "0"
 
     def __getattr__(self, name: str) -> Any:

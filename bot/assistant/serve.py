@@ -1,7 +1,7 @@
 """`python -m bot.assistant.serve`: serves one trained model on loopback.
 
-What `rasa run` does, without what it loads and does not need: see lean.py and patches.py. The model is loaded before the
-port is opened, so a server that answers is ready, and one that cannot load its model ends with the reason.
+What `rasa run` does, without what it loads and does not need: see lean.py and patches.py. The model is loaded before
+the port is opened, so a server that answers is ready, and one that cannot load its model ends with the reason.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ from asyncio import AbstractEventLoop
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.assistant.lean import leave_out_tensorflow, needs_tensorflow
+from bot.assistant.lean import configure_logging, leave_out_tensorflow, needs_tensorflow
 
 if TYPE_CHECKING:
     from rasa.core.agent import Agent
     from sanic import Sanic
 
 PROJECT = Path(__file__).parent
-logger = logging.getLogger("bot.assistant.serve")
 
 
 def main() -> None:
@@ -29,11 +28,11 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=int(os.environ.get("KEFU_ASSISTANT_PORT", "5005")))
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     if not arguments.model.is_file():
         parser.error(f"there is no model {arguments.model}; ./kefu train makes one")
     if not needs_tensorflow(arguments.model):
         leave_out_tensorflow()
+    configure_logging(logging.INFO)
     app = create_app(load(arguments.model))
     app.run(host=arguments.host, port=arguments.port, access_log=False, debug=False)
 

@@ -50,7 +50,7 @@ class AppendingTrackerStore(TrackerStore):
     ) -> None:
         super().__init__(domain, event_broker)
         # Rasa hands the `url` of endpoints.yml over as `host`.
-        self._redis = redis.asyncio.from_url(url or host, decode_responses=True, socket_timeout=timeout_seconds)
+        self._redis = redis.asyncio.from_url(url or host or "", decode_responses=True, socket_timeout=timeout_seconds)
         self._expire = int(expire_days * 86400)
         self._most_events = most_events
         self._hot: OrderedDict[str, DialogueStateTracker] = OrderedDict()

@@ -10,7 +10,7 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-from bot.assistant.lean import USERS, leave_out_tensorflow
+from bot.assistant.lean import USERS, configure_logging, leave_out_tensorflow
 
 REPORT = "intent_report.json"
 
@@ -24,12 +24,12 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="the model to write, .tar.gz")
     parser.add_argument("--metrics", type=Path, required=True, help="the JSON to write")
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     uncommented = "\n".join(
         line.partition("#")[0] for line in arguments.config.read_text(encoding="utf-8").splitlines()
     )
     if not any(user in uncommented for user in USERS):
         leave_out_tensorflow()
+    configure_logging(logging.INFO)
     train(arguments.config, arguments.domain, arguments.data, arguments.output)
     metrics = _report(arguments.output)
     if arguments.held_out:

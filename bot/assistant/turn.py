@@ -1,7 +1,7 @@
 """One turn of the dialogue: from a customer's message to what the bot says and does.
 
-The same steps as Rasa's `MessageProcessor.handle_message` (3.6), with one difference: it happens entirely or not at all.
-A message that was answered before is answered from the tracker, and a turn in which an action could not be run is not
+The same steps as Rasa's `MessageProcessor.handle_message` (3.6), with one difference: all of it happens or nothing. A
+message that was answered before is answered from the tracker, and a turn in which an action could not be run is not
 stored, so that it can be tried again.
 """
 

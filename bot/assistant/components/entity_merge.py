@@ -20,7 +20,7 @@ def merge(entities: Sequence[Entity], *, learned_by: str, upper_case: Collection
     """Entities without overlaps, in the order of the text.
 
     Of two that overlap the longer one stays (an address holds a number, not the other way round); of two of one length
-    the one that a pattern found (its extractor is not ``learned_by``). Values of ``upper_case`` entities are upper-cased.
+    the one that a pattern found (its extractor is not ``learned_by``). ``upper_case``: entities with upper-case values.
     """
 
     def rank(entity: Entity) -> tuple[int, bool, int]:

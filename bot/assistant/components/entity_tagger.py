@@ -57,9 +57,12 @@ def features(sequence: Sequence[Unit]) -> list[list[str]]:
     return [
         [
             "bias",
-            *(f"{offset}={text}" for offset, (text, _) in zip("abcde", window)),
-            *(f"{offset}:{kind}" for offset, (_, kind) in zip("abcde", window)),
-            *(f"{offset}+{left}{right}" for offset, (left, _), (right, _) in zip("abcd", window, window[1:])),
+            *(f"{offset}={text}" for offset, (text, _) in zip("abcde", window, strict=True)),
+            *(f"{offset}:{kind}" for offset, (_, kind) in zip("abcde", window, strict=True)),
+            *(
+                f"{offset}+{left[0]}{right[0]}"
+                for offset, left, right in zip("abcd", window[:-1], window[1:], strict=True)
+            ),
             f"abc={window[0][0]}{window[1][0]}{window[2][0]}",
             f"cde={window[2][0]}{window[3][0]}{window[4][0]}",
         ]

@@ -13,13 +13,14 @@ from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
 from rasa.nlu.classifiers.classifier import IntentClassifier
 from rasa.shared.exceptions import InvalidConfigException
-from rasa.shared.nlu.constants import INTENT, TEXT
+from rasa.shared.nlu.constants import INTENT, METADATA, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from bot.assistant.components.intent_model import Floats, IntentModel
 
 REPORT_FILE = "intent_report.json"
+KNOWLEDGE = {"source": "knowledge"}
 THRESHOLD = "intent_threshold"
 """Message attribute: the model's fallback threshold, for the components that follow."""
 
@@ -42,6 +43,7 @@ class CalibratedIntentClassifier(IntentClassifier, GraphComponent):
             "longest_ngram": 3,
             "strengths": [3, 10, 30, 100],
             "folds": 5,
+            "knowledge_weight": 1,
             "wrong_answer_cost": 1,
             "random_state": 1,
             "ranking_length": 5,
@@ -71,21 +73,27 @@ class CalibratedIntentClassifier(IntentClassifier, GraphComponent):
 
     def train(self, training_data: TrainingData) -> Resource:
         # Only training needs scikit-learn; importing it costs a second of every start.
-        from bot.assistant.components.intent_training import TrainingSettings, fit
+        from bot.assistant.components.intent_training import Examples, TrainingSettings, fit
 
-        examples = {message.get(TEXT): message for message in training_data.intent_examples if message.get(TEXT)}
-        vectors = [_vector(message) for message in examples.values()]
-        if not examples or any(vector is None for vector in vectors):
+        messages = list({message.get(TEXT): message for message in training_data.intent_examples}.values())
+        vectors = [vector for message in messages if (vector := _vector(message)) is not None]
+        if not messages or len(vectors) < len(messages):
             raise InvalidConfigException("CalibratedIntentClassifier needs examples, and SentenceVector before it.")
+        examples = Examples(
+            texts=[message.get(TEXT) for message in messages],
+            vectors=np.stack(vectors),
+            intents=[message.get(INTENT) for message in messages],
+            side=np.array([_is_knowledge(message) for message in messages]),
+        )
         settings = TrainingSettings(
             longest_ngram=self._config["longest_ngram"],
             strengths=tuple(float(strength) for strength in self._config["strengths"]),
             folds=self._config["folds"],
+            side_weight=self._config["knowledge_weight"],
             wrong_answer_cost=self._config["wrong_answer_cost"],
             random_state=self._config["random_state"],
         )
-        intents = [message.get(INTENT) for message in examples.values()]
-        self._model, report = fit(list(examples), np.stack(vectors), intents, settings)
+        self._model, report = fit(examples, settings)
         with self._storage.write_to(self._resource) as folder:
             self._model.save(folder)
             (folder / REPORT_FILE).write_text(json.dumps(report, ensure_ascii=False, indent=2), encoding="utf-8")
@@ -107,6 +115,11 @@ class CalibratedIntentClassifier(IntentClassifier, GraphComponent):
             message.set("intent_ranking", ranking, add_to_output=True)
             message.set(THRESHOLD, self._model.threshold)
         return messages
+
+
+def _is_knowledge(message: Message) -> bool:
+    """A question of the knowledge base, as training/train.py marks them."""
+    return (message.get(METADATA) or {}).get("intent") == KNOWLEDGE
 
 
 def _vector(message: Message) -> Floats | None:

@@ -8,24 +8,30 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.text import normalise
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 
 ARRAYS_FILE = "intent_model.npz"
 SETTINGS_FILE = "intent_model.json"
 
 
+# Which number it is says nothing about the intent; that there is one does.
+_NUMBER = re.compile(r"[a-z]{0,4}\d{6,}")
+
+
 def ngrams(text: str, longest: int) -> Counter[str]:
     """Character n-grams of 1 to ``longest`` with the ends of the utterance marked: "^退货$"."""
-    marked = f"^{normalise(text).lower()}$"
+    marked = f"^{_NUMBER.sub('№', normalise(text).lower())}$"
     return Counter(
         marked[start : start + size]
         for size in range(1, longest + 1)

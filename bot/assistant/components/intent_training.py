@@ -9,21 +9,23 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
-from scipy.sparse import csr_matrix, hstack
-from sklearn.linear_model import LogisticRegression
+from scipy.sparse import csr_matrix
 from sklearn.model_selection import StratifiedKFold
 
+from bot.assistant.components import logistic
 from bot.assistant.components.intent_model import Floats, IntentModel, ngrams, softmax, tfidf
+from bot.assistant.components.logistic import Matrix
 
 logger = logging.getLogger(__name__)
 
 Labels = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class TrainingSettings:
     strengths: tuple[float, ...]
     """Inverse regularisation C to try, ascending."""
     folds: int
+    side_weight: float
+    """What an example that only delimits counts, against 1 for an utterance of the intent."""
     wrong_answer_cost: float
     """What acting on a wrong guess costs, in right answers. It sets where the fallback threshold falls."""
     random_state: int
@@ -66,41 +70,55 @@ class Features:
             scale=scale.astype(np.float32),
         )
 
-    def matrix(self, grams: Sequence[Counter[str]], vectors: Floats) -> csr_matrix:
-        """(n, dimension + vocabulary)"""
+    def matrix(self, grams: Sequence[Counter[str]], vectors: Floats) -> Matrix:
+        """(n, dimension) dense, (n, vocabulary) sparse."""
         rows = [tfidf(counts, self.vocabulary, self.idf) for counts in grams]
         indptr = np.cumsum([0, *(len(columns) for columns, _ in rows)])
         indices = np.array([column for columns, _ in rows for column in columns], dtype=np.int32)
-        values = np.array([value for _, items in rows for value in items], dtype=np.float32)
+        values = np.array([value for _, items in rows for value in items])
         sparse = csr_matrix((values, indices, indptr), shape=(len(rows), len(self.vocabulary)))
-        return hstack([csr_matrix((vectors - self.mean) * self.scale), sparse], format="csr")
+        return Matrix(((vectors - self.mean) * self.scale).astype(np.float64), sparse)
 
 
-def fit(
-    texts: Sequence[str], vectors: Floats, intents: Sequence[str], settings: TrainingSettings
-) -> tuple[IntentModel, dict[str, Any]]:
-    """Trains on (n) texts with their (n, dimension) vectors and returns the model and its report.
+@dataclass(frozen=True)
+class Examples:
+    """n utterances. ``side`` marks those that only delimit (questions of the knowledge base): they count little in the
+    fit, and not at all where figures and thresholds are taken."""
 
-    Raises ValueError when an intent has fewer examples than there are folds.
-    """
-    names = tuple(sorted(set(intents)))
-    rare = [name for name, count in Counter(intents).items() if count < settings.folds]
-    if rare:
-        raise ValueError(f"intents with fewer than {settings.folds} examples: {', '.join(sorted(rare))}")
-    labels: Labels = np.array([names.index(name) for name in intents])
-    grams = [ngrams(text, settings.longest_ngram) for text in texts]
+    texts: Sequence[str]
+    vectors: Floats
+    """(n, dimension), each row of length 1."""
+    intents: Sequence[str]
+    side: Bools
 
-    logits = _out_of_fold_logits(grams, vectors, labels, settings)
-    losses = {strength: _loss(logits[strength], labels, _temperature(logits[strength], labels)) for strength in logits}
+
+def fit(examples: Examples, settings: TrainingSettings) -> tuple[IntentModel, dict[str, Any]]:
+    """The model and its report. Raises ValueError when an intent has fewer examples than there are folds."""
+    main = ~examples.side
+    names = tuple(sorted(set(examples.intents)))
+    counts = Counter(intent for intent, is_main in zip(examples.intents, main, strict=True) if is_main)
+    if rare := [name for name in names if counts[name] < settings.folds]:
+        raise ValueError(f"intents with fewer than {settings.folds} examples: {', '.join(rare)}")
+    labels: Labels = np.array([names.index(intent) for intent in examples.intents])
+    # Intents count alike, however many examples each has: how often one is asked is not known from the data.
+    weights = np.array([1 / counts[intent] for intent in examples.intents]) * (main.sum() / len(names))
+    weights[examples.side] *= settings.side_weight
+    grams = [ngrams(text, settings.longest_ngram) for text in examples.texts]
+
+    logits = _out_of_fold_logits(grams, examples.vectors, labels, weights, settings)
+    logits = {strength: every[main] for strength, every in logits.items()}
+    truth = labels[main]
+    losses = {strength: _loss(every, truth, _temperature(every, truth)) for strength, every in logits.items()}
     strength = min(losses, key=losses.__getitem__)
     logger.info("Intent model: C %s of %s", strength, {c: round(loss, 4) for c, loss in losses.items()})
-    temperature = _temperature(logits[strength], labels)
+    temperature = _temperature(logits[strength], truth)
     probabilities = softmax(logits[strength] / temperature)
-    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
     threshold = choose_threshold(confidence, right, settings.wrong_answer_cost)
 
-    features = Features.fit(grams, vectors, settings.longest_ngram)
-    classifier = _classifier(strength, settings).fit(features.matrix(grams, vectors), labels)
+    features = Features.fit(grams, examples.vectors, settings.longest_ngram)
+    matrix = features.matrix(grams, examples.vectors)
+    fitted = logistic.fit(matrix, labels, weights, strength, logistic.zeros(matrix, len(names)))
     model = IntentModel(
         intents=names,
         vocabulary=features.vocabulary,
@@ -108,14 +126,15 @@ def fit(
         idf=features.idf,
         mean=features.mean,
         scale=features.scale,
-        weights=classifier.coef_.T.astype(np.float32),
-        bias=classifier.intercept_.astype(np.float32),
+        weights=fitted.weights.astype(np.float32),
+        bias=fitted.bias.astype(np.float32),
         temperature=temperature,
         threshold=threshold,
     )
     accepted = confidence >= threshold
     report = {
-        "examples": len(texts),
+        "examples": int(main.sum()),
+        "side_examples": int(examples.side.sum()),
         "intents": len(names),
         "strength": strength,
         "temperature": temperature,
@@ -123,16 +142,16 @@ def fit(
         "out_of_fold": {
             "accuracy": float(right.mean()),
             "ece": expected_calibration_error(confidence, right),
-            "log_loss": _loss(logits[strength], labels, temperature),
+            "log_loss": losses[strength],
             "accepted": float(accepted.mean()),
             "accepted_accuracy": float(right[accepted].mean()),
-            "per_intent": {name: float(right[labels == index].mean()) for index, name in enumerate(names)},
+            "per_intent": {name: float(right[truth == index].mean()) for index, name in enumerate(names)},
         },
     }
-    return replace(model), report
+    return model, report
 
 
-def choose_threshold(confidence: Floats, right: NDArray[np.bool_], wrong_answer_cost: float) -> float:
+def choose_threshold(confidence: Floats, right: Bools, wrong_answer_cost: float) -> float:
     """The confidence from which acting on the guess pays best: a right one counts 1, a wrong one minus its cost."""
     order = np.argsort(-confidence)
     gain = np.cumsum(np.where(right[order], 1.0, -wrong_answer_cost))
@@ -142,7 +161,7 @@ def choose_threshold(confidence: Floats, right: NDArray[np.bool_], wrong_answer_
     return float((confidence[order[best]] + after) / 2)
 
 
-def expected_calibration_error(confidence: Floats, right: NDArray[np.bool_], bins: int = 10) -> float:
+def expected_calibration_error(confidence: Floats, right: Bools, bins: int = 10) -> float:
     """Mean gap between confidence and accuracy over bins of equal size (ECE, 0..1)."""
     order = np.argsort(confidence)
     gaps = [
@@ -154,27 +173,23 @@ def expected_calibration_error(confidence: Floats, right: NDArray[np.bool_], bin
 
 
 def _out_of_fold_logits(
-    grams: Sequence[Counter[str]], vectors: Floats, labels: Labels, settings: TrainingSettings
+    grams: Sequence[Counter[str]], vectors: Floats, labels: Labels, weights: Floats, settings: TrainingSettings
 ) -> dict[float, Floats]:
-    logits = {c: np.zeros((len(labels), int(labels.max()) + 1)) for c in settings.strengths}
+    """C -> (n, intents): each row predicted by a model that has not seen it."""
+    classes = int(labels.max()) + 1
+    logits: dict[float, Floats] = {strength: np.zeros((len(labels), classes)) for strength in settings.strengths}
     folds = StratifiedKFold(settings.folds, shuffle=True, random_state=settings.random_state)
     for fold, (inside, outside) in enumerate(folds.split(vectors, labels), start=1):
         logger.info("Intent model: fold %d of %d", fold, settings.folds)
         train, held_out = [grams[i] for i in inside], [grams[i] for i in outside]
         features = Features.fit(train, vectors[inside], settings.longest_ngram)
         x, x_out = features.matrix(train, vectors[inside]), features.matrix(held_out, vectors[outside])
-        classifier = _classifier(settings.strengths[0], settings)
-        # Ascending C with a warm start: each fit begins where the last ended.
+        fitted = logistic.zeros(x, classes)
+        # Ascending C: each fit begins where the last ended.
         for strength in settings.strengths:
-            classifier.set_params(C=strength).fit(x, labels[inside])
-            logits[strength][outside] = classifier.decision_function(x_out)
+            fitted = logistic.fit(x, labels[inside], weights[inside], strength, fitted)
+            logits[strength][outside] = fitted.logits(x_out)
     return logits
-
-
-def _classifier(strength: float, settings: TrainingSettings) -> LogisticRegression:
-    return LogisticRegression(
-        C=strength, solver="lbfgs", max_iter=300, tol=1e-3, warm_start=True, random_state=settings.random_state
-    )
 
 
 def _temperature(logits: Floats, labels: Labels) -> float:

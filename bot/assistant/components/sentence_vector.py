@@ -1,7 +1,7 @@
 """Featurizer: the sentence vector of the utterance.
 
-The gateway understands an utterance once and sends its vector along in the metadata; it is taken from there and removed,
-so that the tracker does not store it. Without one (training, `rasa shell`, tests) the utterance is encoded here.
+The gateway understands an utterance once and sends its vector along in the metadata; it is taken out of there, so that
+the tracker does not store it. Without one (training, `rasa shell`, tests) the utterance is encoded here.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 
 ENCODER_VARIABLE = "KEFU_ENCODER_DIR"
 CACHE_VARIABLE = "KEFU_VECTOR_CACHE"
-BATCH = 64
+PROGRESS_EVERY = 500
 
 
 class SentenceVectorError(RasaException):
@@ -65,7 +65,8 @@ class SentenceVector(DenseFeaturizer, GraphComponent):
 
     def process_training_data(self, training_data: TrainingData) -> TrainingData:
         messages = [message for message in training_data.training_examples if message.get(TEXT)]
-        for message, vector in zip(messages, self._encode_all([message.get(TEXT) for message in messages])):
+        vectors = self._encode_all([message.get(TEXT) for message in messages])
+        for message, vector in zip(messages, vectors, strict=True):
             self._set_vector(message, vector)
         return training_data
 
@@ -89,12 +90,13 @@ class SentenceVector(DenseFeaturizer, GraphComponent):
         known: dict[str, Floats] = {}
         if file is not None and file.exists():
             with np.load(file, allow_pickle=False) as stored:
-                known = dict(zip(stored["keys"].tolist(), stored["vectors"]))
+                known = dict(zip(stored["keys"].tolist(), stored["vectors"], strict=True))
         keys = {text: hashlib.sha256(text.encode()).hexdigest() for text in normalised}
         new = [text for text, key in keys.items() if key not in known]
-        for start in range(0, len(new), BATCH):
-            batch = new[start : start + BATCH]
-            known.update(zip((keys[text] for text in batch), encoder().encode(batch)))
+        for start in range(0, len(new), PROGRESS_EVERY):
+            batch = new[start : start + PROGRESS_EVERY]
+            # One by one, as they are encoded when served: in a batch, the int8 model rounds each by its neighbours.
+            known.update((keys[text], encoder().encode([text])[0]) for text in batch)
             logger.info("Encoded %d of %d utterances", start + len(batch), len(new))
         if file is not None and new:
             file.parent.mkdir(parents=True, exist_ok=True)
