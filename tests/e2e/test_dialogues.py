@@ -245,9 +245,21 @@ def test_every_other_turn_is_answered(talk: Talk, words: str, action: str):
     assert said.text
 
 
-def test_gibberish_is_asked_to_rephrase_once_then_handed_over(talk: Talk):
+def test_what_is_unclear_is_asked_to_rephrase_once_then_handed_over(talk: Talk):
+    vague = ("我想问问那个东西", "有个事情啊", "那个怎么弄的来着", "就是上次那个情况", "那啥来着", "之前说的那个呢")
+    unclear = [words for words in vague if talk.customer(NORMAL).say(words).intent == "nlu_fallback"]
+    assert len(unclear) >= 2, "the model understands all of these: think of vaguer ones"
     customer = talk.customer(NORMAL)
-    first = customer.say("咕噜叽里呱啦")
-    assert first.intent == "nlu_fallback" and "转人工" in first.buttons
-    second = customer.say("哔哔啵啵嗡嗡")
+    first = customer.say(unclear[0])
+    assert first.actions[0] == "action_fallback" and "转人工" in first.buttons
+    second = customer.say(unclear[1])
     assert second.handoff is not None and second.handoff["reason"] == "low_confidence"
+
+
+def test_what_a_form_can_use_is_not_called_unclear(talk: Talk):
+    customer = talk.customer(DIAMOND)
+    customer.say("改地址")
+    for words in ("给我送公司去", "漕溪北路"):
+        assert customer.say(words).handoff is None
+    said = customer.say("上海市徐汇区漕溪北路398号汇金广场A座1802")
+    assert said.handoff is None and "/affirm" in said.buttons.values()
