@@ -7,7 +7,7 @@ import socket
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -128,6 +128,12 @@ class Visitor:
         session = self.http.post("/api/web/session", json=body).raise_for_status().json()
         self.conversation_id: str = session["conversation_id"]
         self.http.headers["Authorization"] = f"Bearer {session['token']}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.close()
 
     def post(self, text: str, client_id: str | None = None, payload: str | None = None) -> dict[str, Any]:
         body = {"client_id": client_id or new_id(), "text": text, "payload": payload}

@@ -62,19 +62,19 @@ def lives(kefu: Product, tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.timeout(900)
 def test_killed_at_each_step_of_a_turn_every_message_is_answered_once(kefu: Product, lives: Path) -> None:
-    customer = Customer(kefu.url, "M0001")
     asked = 0
     survived = False
-    while not survived:
-        before = len(list(lives.iterdir()))
-        message = customer.ask("积分还有多少")
-        asked += 1
-        texts = customer.answers(message)
-        assert len(texts) == 1, f"answered {len(texts)} times"
-        assert "积分" in texts[0]
-        survived = len(list(lives.iterdir())) == before
+    with Customer(kefu.url, "M0001") as customer:
+        while not survived:
+            before = len(list(lives.iterdir()))
+            message = customer.ask("积分还有多少")
+            asked += 1
+            texts = customer.answers(message)
+            assert len(texts) == 1, f"answered {len(texts)} times"
+            assert "积分" in texts[0]
+            survived = len(list(lives.iterdir())) == before
+        said = customer.messages()
 
-    said = customer.messages()
     assert [line["author"] for line in said] == ["customer", "bot"] * asked, "one answer each, and nothing else"
     deaths = [(lives / str(n)).read_text(encoding="utf-8").splitlines()[-1] for n in range(1, before)]
     assert {"before commit", "after commit", "after take_turn", "after publish"} <= set(deaths)
