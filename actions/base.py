@@ -69,6 +69,10 @@ class Answer:
     def set(self, **slots: Any) -> None:
         self.events += [{"event": "slot", "name": name, "value": value} for name, value in slots.items()]
 
+    def gathers(self) -> bool:
+        """Whether it changes what an open form has gathered, and so what its last question reads out."""
+        return any(event.get("name") in FORM_SLOTS and event["name"] != "confirm" for event in self.events)
+
     def open_form(self, form: str) -> None:
         """Right after this action, with the same utterance."""
         self.events.append({"event": "followup", "name": form})

@@ -77,7 +77,9 @@ class Affirm(CustomerAction):
 
     async def respond(self, turn: Turn, answer: Answer) -> None:
         offered = turn.offer.get("intent", "")
-        if form := FORMS.get(offered):
+        if turn.entity("confirms"):
+            answer.say("utter_button_stale")
+        elif form := FORMS.get(offered):
             answer.open_form(form)
         elif action := self._by_intent.get(offered):
             await action.respond(turn, answer)

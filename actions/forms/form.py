@@ -6,6 +6,9 @@ An utterance is one of three things, and only the form can tell which, for it kn
     an answer     `take_<slot>` keeps it, or refuses it with another try (counted in `form_failures`)
     a digression  `take_<slot>` sets nothing, so Rasa declines it; a rule answers it, and the form asks again
 
+The last question of a form that destroys something reads out what it is about to do. Its yes-button carries the
+`confirm_key` of these very terms, so that a button pressed further up the page never confirms something else.
+
 A form ends by `requested_slot` being empty. Its submit action runs whatever the reason and reads it from the slots:
 `confirm` False: the customer left; a slot missing: the form has said why it ended; else: act.
 """
@@ -54,6 +57,8 @@ class Form(CustomerAction):
             await (self.open(turn, answer) if opening else self._take(turn, answer))
         except NotFound:  # the login outlived the member
             self._ask_to_log_in(answer)
+        if answer.gathers():
+            answer.set(confirm_key=turn.message_id)
 
     def is_leaving(self, turn: Turn, requested: str) -> bool:
         return turn.intent in LEAVING
@@ -74,7 +79,10 @@ class Form(CustomerAction):
 
     async def take_confirm(self, turn: Turn, answer: Answer) -> None:
         """Only a plain yes acts. Repeating the wish is no yes to this order and these terms."""
-        if turn.intent == "affirm" or _CONFIRMING.fullmatch(turn.text):
+        if turn.entity("confirms") not in {None, turn.slots.get("confirm_key")}:
+            answer.say("utter_button_stale")
+            answer.set(confirm=None)
+        elif turn.intent == "affirm" or _CONFIRMING.fullmatch(turn.text):
             answer.set(confirm=True, form_failures=0)
         elif turn.intent == "deny":
             self.leave(answer)

@@ -228,6 +228,20 @@ async def test_the_buttons_words_typed_are_a_yes(returning: InForm, shop: FakeSh
     assert bool(shop.done) is agreed
 
 
+async def test_a_button_of_other_terms_is_stale(returning: InForm, shop: FakeShop):
+    await returning.open("退货", reason="漏水")
+    old = returning.caller.slots["confirm_key"]
+    assert await returning.hear("到哪了", "track_logistics") is None
+    assert returning.caller.slots["confirm_key"] == old
+    await returning.hear("尺码不合适", reason="尺码不合适")
+    told = await returning.hear("", "affirm", confirms=old)
+    assert told is not None and told.responses == ["utter_button_stale"] and not shop.done
+    await returning.hear("", "affirm", confirms=returning.caller.slots["confirm_key"])
+    assert len(shop.done) == 1
+    late = await returning.caller.hear("action_affirm", "", "affirm", confirms=old)
+    assert late.responses == ["utter_button_stale"]
+
+
 async def test_part_of_another_address_asks_for_the_whole(moving: InForm):
     await moving.open(f"地址改成{HOME}")
     assert moving.caller.slots["requested_slot"] == "confirm"
