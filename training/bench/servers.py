@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
@@ -31,17 +33,28 @@ class DidNotStart(KefuError):
     code = "did_not_start"
 
 
+@dataclass(frozen=True)
+class Product:
+    """`action_url` with `action_token` runs the actions, for whoever else wants them run."""
+
+    target: Target
+    action_url: str
+    action_token: str
+
+
 @contextlib.contextmanager
-def product() -> Iterator[Target]:
+def product() -> Iterator[Product]:
     """`./kefu up` on free ports, with databases of its own; every customer is another member of the demo shop."""
+    token = secrets.token_urlsafe(24)
     port, assistant_port = free_ports(2)
     var_dir = FOLDER / "product"
     _share(load_settings().var_dir / "models", var_dir / "models")
-    environment = {**_without_kefu(), "KEFU_VAR_DIR": str(var_dir)}
+    environment = {**without_kefu(), "KEFU_VAR_DIR": str(var_dir), "KEFU_ACTION_TOKEN": token}
     command = [sys.executable, "-m", "bot.cli", "up", "--port", str(port), "--assistant-port", str(assistant_port)]
     url = f"http://{LOCAL}:{port}"
     with server("product", command, environment, lambda: answers(f"{url}/health")):
-        yield Target("kefu", url, lambda client: {"member_token": _log_in(url, client)})
+        target = Target("kefu", url, lambda client: {"member_token": _log_in(url, client)})
+        yield Product(target, f"{url}/actions/webhook", token)
 
 
 def _share(models: Path, link: Path) -> None:
@@ -104,5 +117,5 @@ def free_ports(count: int) -> list[int]:
         return [one.getsockname()[1] for one in sockets]
 
 
-def _without_kefu() -> dict[str, str]:
+def without_kefu() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("KEFU_")}

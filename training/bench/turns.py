@@ -15,6 +15,7 @@ from rich.table import Table
 
 from training.bench.load import Figures, Target, measure, read_dialogues
 from training.bench.servers import product
+from training.bench.stock.server import stock, trained
 
 DIALOGUES = Path(__file__).with_name("dialogues.yml")
 WARM_UP_SECONDS = 5.0
@@ -22,14 +23,16 @@ console = Console(stderr=True, highlight=False)
 
 
 def bench(clients: int, seconds: float, *, against_stock: bool, as_json: bool) -> None:
-    """Prints a table, or JSON. Raises DidNotStart when a server does not come up."""
-    with product() as target:
-        figures = [_measured(target, clients, seconds)]
+    """Prints a table, or JSON. Raises DidNotStart, StockNotTrained."""
+    model = None
     if against_stock:
-        from training.bench.stock import stock
-
-        with stock() as target:
-            figures.append(_measured(target, clients, seconds))
+        console.print("stock Rasa: training, unless this data was trained on before …")
+        model = trained()
+    with product() as ours:
+        figures = [_measured(ours.target, clients, seconds)]
+        if model:  # the product stays up, idle, to run the actions
+            with stock(model, ours.action_url, ours.action_token) as target:
+                figures.append(_measured(target, clients, seconds))
     if as_json:
         result = {"figures": [asdict(one) for one in figures], "ratio": ratio(figures)}
         sys.stdout.write(orjson.dumps(result, option=orjson.OPT_INDENT_2).decode() + "\n")
