@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import jsonschema
 from rasa.core.actions.action import ActionExecutionRejection, RemoteAction
+from rasa.engine.runner.dask import DaskGraphRunner
 from rasa.shared.core.events import Event
 from rasa.shared.utils.common import all_subclasses
 
@@ -17,6 +20,7 @@ def apply() -> None:
     """Once, before the first turn."""
     compile_action_schema()
     index_event_types()
+    run_graph_directly()
     report_failed_actions()
 
 
@@ -46,6 +50,43 @@ def index_event_types() -> None:
         return by_name.get(type_name) or resolve(type_name, default)
 
     Event.resolve_by_type = staticmethod(resolve_by_type)
+
+
+def run_graph_directly() -> None:
+    """Rasa hands its graph, a dozen small steps in a row, to a scheduler for clusters at every parse and prediction.
+    Here the steps are put in order once and called one after another."""
+    orders: WeakKeyDictionary[DaskGraphRunner, dict[tuple[str, ...], list[str]]] = WeakKeyDictionary()
+
+    def run(
+        self: DaskGraphRunner, inputs: Mapping[str, Any] | None = None, targets: Sequence[str] | None = None
+    ) -> dict[str, Any]:
+        wanted = tuple(targets or self._graph_schema.target_names)
+        nodes = self._graph_schema.nodes
+        order = orders.setdefault(self, {}).get(wanted)
+        if order is None:
+            order = orders[self][wanted] = in_order(wanted, {name: node.needs.values() for name, node in nodes.items()})
+        results: dict[str, tuple[str, Any]] = {name: (name, value) for name, value in (inputs or {}).items()}
+        for name in order:
+            needs = nodes[name].needs.values()
+            results[name] = self._instantiated_nodes[name](*(results.get(need, need) for need in needs))
+        return dict(results[name] for name in wanted)
+
+    DaskGraphRunner.run = run
+
+
+def in_order(wanted: Iterable[str], needs: Mapping[str, Iterable[str]]) -> list[str]:
+    """The wanted nodes and all that they need, each after what it needs. What is not a node is an input."""
+    order: dict[str, None] = {}
+
+    def visit(name: str) -> None:
+        if name in needs and name not in order:
+            for need in needs[name]:
+                visit(need)
+            order[name] = None
+
+    for name in wanted:
+        visit(name)
+    return list(order)
 
 
 def report_failed_actions() -> None:

@@ -43,7 +43,7 @@ class AppendingTrackerStore(TrackerStore):
         url: str = "",
         host: str | None = None,
         expire_days: float = 7,
-        most_events: int = 400,
+        most_events: int = 120,
         hot: int = 2000,
         timeout_seconds: float = 5,
         **_: Any,
