@@ -191,7 +191,6 @@ def _environment(settings: Settings) -> dict[str, str]:
         "RASA_MAX_CACHE_SIZE": "0",
         "RASA_CACHE_DIRECTORY": str(models / "rasa-cache"),
         "RASA_TELEMETRY_ENABLED": "false",
-        "TQDM_DISABLE": "1",
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
 
@@ -216,8 +215,8 @@ def _run(command: Iterable[str | Path], settings: Settings, report: Report) -> N
         try:
             for line in child.stdout or ():
                 kept.write(line)
-                lines.append(line.rstrip())
                 if line.strip() and _PROGRESS_BAR not in line:
+                    lines.append(line.rstrip())
                     report(line.strip())
         except BaseException:  # Ctrl-C: the child must not train on alone
             child.kill()

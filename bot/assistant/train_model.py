@@ -53,10 +53,10 @@ def train(config: Path, domain: Path, data: list[Path], output: Path) -> None:
     except GraphComponentException as error:
         # Rasa only names the component; what went wrong in it is the cause.
         if isinstance(error.__cause__, (RasaException, ValueError)):
-            sys.exit(f"Error: {error} {error.__cause__}")
+            sys.exit(f"Error: {error} {str(error.__cause__).strip()}")
         raise
     except RasaException as error:
-        sys.exit(f"Error: {error}")
+        sys.exit(f"Error: {str(error).strip()}")
     if result.code:
         sys.exit("Error: Rasa did not train a model; its reason is above.")
 

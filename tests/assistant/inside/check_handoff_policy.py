@@ -1,0 +1,82 @@
+"""The signals that the handoff policy reads from a dialogue."""
+
+import unittest
+
+from rasa.shared.core.events import ActionExecuted, SlotSet, UserUttered
+from rasa.shared.core.slots import AnySlot
+from rasa.shared.core.trackers import DialogueStateTracker
+
+from bot.assistant.components.handoff_policy import signals_of
+from handoff.decision import Thresholds
+
+THRESHOLDS = Thresholds(
+    explicit_wish=0.6,
+    low_confidence_streak=2,
+    sentiment=-0.7,
+    sentiment_recent_mean=-0.4,
+    risk_terms=1,
+    form_failures=3,
+    unhelpful_streak=2,
+    bulk_quantity=50,
+    sentiment_window=3,
+)
+
+
+def said(intent, confidence=0.9, *, entities=(), **metadata):
+    guess = {"name": intent, "confidence": confidence}
+    return UserUttered("…", guess, list(entities), {"intent": guess, "intent_ranking": [guess]}, metadata=metadata)
+
+
+def did(*actions):
+    return [ActionExecuted(action) for action in (*actions, "action_listen")]
+
+
+def signals(*events):
+    slots = [AnySlot(name, mappings=[{}]) for name in ("form_failures", "unhelpful_streak", "handoff_decision")]
+    tracker = DialogueStateTracker("someone", slots)
+    for event in events:
+        for one in event if isinstance(event, list) else [event]:
+            tracker.update(one)
+    return signals_of(tracker, THRESHOLDS, buying_intents={"product_question"})
+
+
+def mood(score):
+    return {"score": score}
+
+
+class Gathering(unittest.TestCase):
+    def test_nothing_said_is_at_rest(self):
+        self.assertEqual(signals().explicit_wish, 0.0)
+
+    def test_the_wish_is_the_probability_of_its_intent(self):
+        self.assertEqual(signals(did(), said("human_agent", 0.8)).explicit_wish, 0.8)
+        self.assertEqual(signals(did(), said("greet")).explicit_wish, 0.0)
+
+    def test_turns_not_understood_in_a_row(self):
+        unclear = [said("nlu_fallback"), *did("action_fallback")]
+        self.assertEqual(signals(did(), unclear, said("nlu_fallback")).low_confidence_streak, 2)
+        broken = signals(did(), unclear, said("greet"), did("utter_greet"), said("nlu_fallback"))
+        self.assertEqual(broken.low_confidence_streak, 1)
+
+    def test_mood_of_this_turn_and_of_the_last_ones(self):
+        got = signals(
+            did(), said("greet", sentiment=mood(-0.3)), did("utter_greet"), said("complain", sentiment=mood(-0.6))
+        )
+        self.assertEqual(got.sentiment, -0.6)
+        self.assertAlmostEqual(got.sentiment_recent_mean, -0.3)
+
+    def test_slots_that_actions_count_in(self):
+        got = signals(did(), said("inform"), SlotSet("form_failures", 3), SlotSet("unhelpful_streak", 1))
+        self.assertEqual((got.form_failures, got.unhelpful_streak), (3, 1))
+
+    def test_a_quantity_counts_where_somebody_buys(self):
+        many = [{"entity": "quantity", "value": "两百"}]
+        self.assertEqual(signals(did(), said("product_question", entities=many)).bulk_quantity, 200)
+        self.assertEqual(signals(did(), said("return_goods", entities=many)).bulk_quantity, 0)
+
+    def test_streaks_begin_anew_after_a_handover(self):
+        angry = said("nlu_fallback", sentiment=mood(-0.9), risk_terms=["过敏"])
+        got = signals(did(), angry, did("action_handover"), said("nlu_fallback", sentiment=mood(-0.1)))
+        self.assertEqual(got.low_confidence_streak, 1)
+        self.assertAlmostEqual(got.sentiment_recent_mean, -0.1 / 3)
+        self.assertEqual(got.risk_terms, ())

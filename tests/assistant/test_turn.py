@@ -1,0 +1,171 @@
+"""`POST /webhooks/kefu/turn`: what the app gets from the assistant."""
+
+import base64
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import numpy as np
+import pytest
+
+from core.settings import HOME
+from retrieval.encoder.embedded import EmbeddedEncoder
+from tests.assistant.conftest import ActionServer, Served, says, sets
+
+pytestmark = pytest.mark.timeout(600)  # the first test may have to train
+
+ANSWER = {"outcome": "answer", "candidates": [{"entry_id": "kb-x", "question": "运费谁出", "probability": 0.97}]}
+
+
+def test_a_turn(served: Served, actions: ActionServer, sender: str) -> None:
+    answer = served.turn(sender, "我的快递到哪了", channel="web")
+    assert answer["replies"] == [{"text": "action_track_logistics", "buttons": [], "image": None, "custom": None}]
+    assert answer["actions"] == ["action_track_logistics", "action_listen"]
+    understood = answer["understanding"]
+    assert understood["text"] == "我的快递到哪了"
+    assert understood["intent"]["name"] == "track_logistics"
+    assert understood["intent_ranking"][0] == understood["intent"]
+    assert 1 < len(understood["intent_ranking"]) <= 5
+    assert answer["decision"]["handoff"] is False
+    assert {item["signal"] for item in answer["decision"]["evidence"]} >= {"explicit_wish", "sentiment"}
+
+
+def test_actions_get_the_message(served: Served, actions: ActionServer, sender: str) -> None:
+    served.turn(sender, "我的快递到哪了", member_id="M0001")
+    (call,) = actions.calls
+    assert call["tracker"]["latest_message"]["metadata"]["member_id"] == "M0001"
+    assert call["sender_id"] == sender
+
+
+def test_the_same_message_again_is_not_said_again(served: Served, actions: ActionServer, sender: str) -> None:
+    first = served.turn(sender, "我的快递到哪了", "once")
+    stored = served.events(sender)
+    again = served.turn(sender, "我的快递到哪了", "once")
+    assert {**again, "decision": None} == {**first, "decision": None}
+    assert served.events(sender) == stored
+    assert actions.called() == ["action_track_logistics"]
+    served.turn(sender, "谢谢", "later")
+    assert served.turn(sender, "我的快递到哪了", "once")["replies"] == first["replies"]
+
+
+def test_the_same_message_at_the_same_time_is_said_once(served: Served, actions: ActionServer, sender: str) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: served.turn(sender, "我的快递到哪了", "at-once")["replies"], range(8)))
+    assert all(answer == answers[0] for answer in answers)
+    assert actions.called() == ["action_track_logistics"]
+
+
+def test_the_vector_is_used_and_not_stored(served: Served, actions: ActionServer, sender: str) -> None:
+    vector = EmbeddedEncoder(HOME / "var" / "models" / "encoder").encode(["我的快递到哪了"])[0]
+    packed = base64.b64encode(vector.astype(np.float16).tobytes()).decode()
+    answer = served.turn(sender, "我的快递到哪了", vector=packed, channel="web")
+    own = served.turn(f"{sender}-2", "我的快递到哪了", channel="web")
+    sent, encoded = (a["understanding"]["intent"]["confidence"] for a in (answer, own))
+    assert sent == pytest.approx(encoded, abs=0.01)
+    said = next(event for event in served.events(sender) if event["event"] == "user")
+    assert said["metadata"]["channel"] == "web"
+    assert packed not in str(served.events(sender))
+
+
+def test_a_button_passes_as_its_intent(served: Served, actions: ActionServer, sender: str) -> None:
+    answer = served.turn(sender, '/track_logistics{"order_number": "KF202611080123"}')
+    assert answer["understanding"]["intent"] == {"name": "track_logistics", "confidence": 1.0}
+    (entity,) = answer["understanding"]["entities"]
+    assert (entity["entity"], entity["value"]) == ("order_number", "KF202611080123")
+
+
+def test_an_order_number_is_found_once_however_it_is_written(
+    served: Served, actions: ActionServer, sender: str
+) -> None:
+    found = served.turn(sender, "ｋｆ２０２６１１０８０１２３到哪了")["understanding"]["entities"]
+    assert [(entity["entity"], entity["value"]) for entity in found] == [("order_number", "KF202611080123")]
+
+
+def test_what_the_knowledge_base_answers(served: Served, actions: ActionServer, sender: str) -> None:
+    answer = served.turn(sender, "退回去的话邮费算谁头上", faq=ANSWER)
+    assert answer["understanding"]["intent"] == {"name": "faq", "confidence": 0.97}
+    assert answer["actions"][0] == "action_answer_faq"
+
+
+def test_what_nobody_understands(served: Served, actions: ActionServer, sender: str) -> None:
+    answer = served.turn(sender, "呃那啥锟斤拷")
+    assert answer["understanding"]["intent"]["name"] == "nlu_fallback"
+    assert answer["understanding"]["intent_ranking"][1]["name"] != "nlu_fallback"
+    assert answer["actions"][0] == "action_fallback"
+
+
+class TestHandoff:
+    def test_on_an_explicit_wish(self, served: Served, actions: ActionServer, sender: str) -> None:
+        answer = served.turn(sender, "转人工")
+        assert answer["actions"] == ["action_handover", "action_listen"]
+        assert answer["decision"]["reason"] == "explicit_wish"
+        slots = actions.calls[-1]["tracker"]["slots"]
+        assert slots["handoff_decision"] == answer["decision"]
+
+    def test_out_of_an_open_form(self, served: Served, actions: ActionServer, sender: str) -> None:
+        assert served.turn(sender, "我要退货")["actions"] == ["return_form", "action_listen"]
+        answer = served.turn(sender, "用了全身起疹子", risk_terms=["起疹子"])
+        assert answer["actions"] == ["action_handover", "action_listen"]
+        assert answer["decision"]["reason"] == "safety_or_legal"
+
+    def test_when_a_form_got_stuck_in_this_very_turn(self, served: Served, actions: ActionServer, sender: str) -> None:
+        actions.scripts["validate_return_form"] = lambda call: {
+            "events": [sets("form_failures", 3)] if call["tracker"]["slots"]["requested_slot"] else [],
+            "responses": [],
+        }
+        served.turn(sender, "我要退货")
+        answer = served.turn(sender, "KF202611080123")
+        assert answer["actions"] == ["return_form", "action_handover", "action_listen"]
+        assert answer["decision"]["reason"] == "stuck_form"
+
+    def test_on_anger_and_not_again_afterwards(self, served: Served, actions: ActionServer, sender: str) -> None:
+        furious = {"score": -0.99, "degree": "very_negative", "recent": [-0.99]}
+        answer = served.turn(sender, "你好", sentiment=furious)
+        assert answer["decision"]["reason"] == "negative_sentiment"
+        calm = {"score": 0.0, "degree": "neutral", "recent": [-0.99, 0.0]}
+        assert served.turn(sender, "你好", sentiment=calm)["actions"] == ["utter_greet", "action_listen"]
+
+
+class TestAllOrNothing:
+    def test_an_action_that_fails_fails_the_turn(self, served: Served, actions: ActionServer, sender: str) -> None:
+        served.turn(sender, "你好")
+        before = served.events(sender)
+        actions.scripts["action_track_logistics"] = lambda _: {"status": 500}
+        response = served.post(sender, "我的快递到哪了", "failing")
+        assert response.status_code == 503
+        assert response.json()["error"]["code"] == "action_failed"
+        assert served.events(sender) == before
+        actions.forget()
+        assert served.turn(sender, "我的快递到哪了", "failing")["replies"][0]["text"] == "action_track_logistics"
+
+    def test_an_assistant_killed_in_a_turn_takes_it_again(
+        self, served: Served, actions: ActionServer, sender: str
+    ) -> None:
+        served.turn(sender, "你好")
+        begun, finish = threading.Event(), threading.Event()
+
+        def slow(call: dict) -> dict:
+            begun.set()
+            finish.wait(30)
+            return says("太晚了")(call)
+
+        actions.scripts["action_track_logistics"] = slow
+        with ThreadPoolExecutor(1) as pool:
+            lost = pool.submit(served.post, sender, "我的快递到哪了", "killed")
+            assert begun.wait(30)
+            served.kill()
+            with pytest.raises(httpx.TransportError):
+                lost.result()
+        finish.set()
+        actions.forget()
+        served.start()
+        assert served.turn(sender, "我的快递到哪了", "killed")["replies"][0]["text"] == "action_track_logistics"
+        assert [event.get("message_id") for event in served.events(sender) if event["event"] == "user"][1:] == [
+            "killed"
+        ]
+
+
+def test_a_malformed_turn_is_refused(served: Served) -> None:
+    response = httpx.post(f"{served.url}/webhooks/kefu/turn", json={"sender": "s", "text": "在"})
+    assert response.status_code == 400
+    assert "message_id" in response.json()["error"]["message"]
