@@ -54,8 +54,8 @@ def _measured(target: Target, clients: int, seconds: float) -> Figures:
 
 def _show(figures: list[Figures]) -> None:
     table = Table(title="Turns: a message in, stored, understood, acted on, answered")
-    for column in ("", "customers", "turns", "turns/s", "p50 ms", "p95 ms", "no reply", "failed"):
-        table.add_column(column, justify="left" if not column else "right")
+    for column in ("", "clients", "turns", "turns/s", "p50 ms", "p95 ms", "no reply", "failed"):
+        table.add_column(column, justify="left" if not column else "right", no_wrap=True)
     for one in figures:
         row = (one.clients, one.turns, one.turns_per_second, one.p50_ms, one.p95_ms, one.silent, one.failed)
         table.add_row(one.name, *map(str, row))
