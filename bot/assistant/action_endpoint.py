@@ -52,7 +52,9 @@ class PooledEndpoint(EndpointConfig):
         # Made at the first call, inside the server's event loop.
         if not hasattr(self, "_session"):
             timeout = aiohttp.ClientTimeout(total=float(self.kwargs["timeout_seconds"]))
-            self._session = aiohttp.ClientSession(timeout=timeout)
+            # Shorter than a server keeps an idle connection open (uvicorn: 5 s): never write into one it is closing.
+            connector = aiohttp.TCPConnector(keepalive_timeout=3)
+            self._session = aiohttp.ClientSession(timeout=timeout, connector=connector)
         return self._session
 
     async def close(self) -> None:

@@ -65,6 +65,8 @@ def create_app(agent: Agent) -> Sanic:
     from bot.assistant.turn import Turns
 
     app = Sanic("kefu_assistant", configure_logging=False)
+    # Longer than the app's client keeps an idle connection (httpx: 5 s), so that it is never the one to be cut off.
+    app.config.KEEP_ALIVE_TIMEOUT = 75
     app.ctx.agent = agent
     assert agent.processor is not None
     app.ctx.turns = Turns(agent.processor)
