@@ -237,6 +237,7 @@ def _event(turn: Turn, understood: Understood | None) -> dict[str, Any]:
     data: dict[str, Any] = {
         "understanding": turn.understanding,
         "actions": list(turn.actions),
+        "responses": list(turn.responses),
         "decision": turn.decision,
     }
     return data | understood.as_json() if understood else data

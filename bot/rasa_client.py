@@ -23,13 +23,14 @@ class AssistantFailed(KefuError):
 class Turn:
     """What the assistant made of one message.
 
-    `decision` is what the handoff policy decided, with all its signals; `handoff` is the effect of `action_handover`,
+    `responses` names the responses of the domain that were said. `decision` is what the handoff policy decided, with all its signals; `handoff` is the effect of `action_handover`,
     if it ran.
     """
 
     replies: tuple[Reply, ...]
     understanding: dict[str, Any]
     actions: tuple[str, ...]
+    responses: tuple[str, ...] = ()
     handoff: dict[str, Any] | None = None
     decision: dict[str, Any] | None = None
 
@@ -75,4 +76,11 @@ def _turn(answer: dict[str, Any]) -> Turn:
         buttons = tuple(Button(b["title"], b["payload"]) for b in item.get("buttons") or ())
         if item.get("text") or buttons or item.get("image") or custom:
             replies.append(Reply(text=item.get("text"), buttons=buttons, image=item.get("image"), custom=custom))
-    return Turn(tuple(replies), answer["understanding"], tuple(answer["actions"]), handoff, answer.get("decision"))
+    return Turn(
+        tuple(replies),
+        answer["understanding"],
+        tuple(answer["actions"]),
+        tuple(answer["responses"]),
+        handoff,
+        answer["decision"],
+    )

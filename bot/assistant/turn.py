@@ -110,9 +110,15 @@ def _answer(events: Sequence[Event], decision: Decision | None) -> dict[str, Any
             "intent_ranking": [_guess(guess) for guess in (said.parse_data.get("intent_ranking") or [])[:RANKING]],
             "entities": said.entities,
         },
+        "responses": [event.metadata["utter_action"] for event in events if _is_response(event)],
         "actions": [event.action_name for event in events if isinstance(event, ActionExecuted)],
         "decision": decision.as_json() if decision else None,
     }
+
+
+def _is_response(event: Event) -> bool:
+    """Said in the words of a response of the domain; its name is in the metadata."""
+    return isinstance(event, BotUttered) and "utter_action" in (event.metadata or {})
 
 
 def _guess(intent: Mapping[str, Any]) -> dict[str, Any]:

@@ -59,7 +59,7 @@ class FakeAssistant:
             decision = decide(Signals(explicit_wish=1.0), load_thresholds())
             handoff = {"kefu": "handoff", "reason": decision.reason, "decision": decision.as_json()}
         understanding = {"text": text, "intent": {"name": "greet", "confidence": 1.0}}
-        return Turn((Reply(text=f"re: {text}"),), understanding, ("action_listen",), handoff)
+        return Turn((Reply(text=f"re: {text}"),), understanding, ("action_listen",), handoff=handoff)
 
 
 class NoMembers:
