@@ -23,8 +23,8 @@ class AssistantFailed(KefuError):
 class Turn:
     """What the assistant made of one message.
 
-    `responses` names the responses of the domain that were said. `decision` is what the handoff policy decided, with all its signals; `handoff` is the effect of `action_handover`,
-    if it ran.
+    `responses` names the responses of the domain that were said. `decision` is what the handoff policy decided, with
+    all its signals; `handoff` is the effect of `action_handover`, if it ran.
     """
 
     replies: tuple[Reply, ...]
