@@ -11,6 +11,7 @@ import socketio
 import yaml
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi_offline import FastAPIOffline
 
 from actions import server as action_server
 from actions.backends.choose import open_shop
@@ -70,7 +71,7 @@ def create_app() -> FastAPI:
             for task in running:
                 task.cancel()
 
-    app = FastAPI(title="Kefu 客服", description=DESCRIPTION, version="0.1.0", lifespan=lifespan)
+    app = FastAPIOffline(title="Kefu 客服", description=DESCRIPTION, version="0.1.0", lifespan=lifespan)
     edges.install(app)
     if settings.cors_origins:
         app.add_middleware(
