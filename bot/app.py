@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import os
+import signal
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import socketio
+import structlog
 import yaml
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -44,6 +47,8 @@ from retrieval.search import KnowledgeSearch
 NOTICES = Path(__file__).with_name("notices.yml")
 DESCRIPTION = "Kefu 智能客服的 HTTP 接口。网页聊天、Rasa 兼容的 REST 与 socket.io、人工坐席、知识库。"
 
+logger = structlog.get_logger()
+
 
 @dataclass
 class Parts:
@@ -65,11 +70,15 @@ def create_app() -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with _opened(settings, app) as parts, asyncio.TaskGroup() as group:
-            running = [group.create_task(work) for work in (parts.gateway.run(), parts.delivered.run())]
+        async with _opened(settings, app) as parts:
+            running = [asyncio.create_task(work) for work in (parts.gateway.run(), parts.delivered.run())]
+            for task in running:
+                task.add_done_callback(_end_process)
             yield
             for task in running:
+                task.remove_done_callback(_end_process)
                 task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
 
     app = FastAPIOffline(title="Kefu 客服", description=DESCRIPTION, version="0.1.0", lifespan=lifespan)
     edges.install(app)
@@ -78,6 +87,12 @@ def create_app() -> FastAPI:
             CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"]
         )
     return app
+
+
+def _end_process(broken: asyncio.Task[None]) -> None:
+    """An app that accepts messages and no longer answers them is worse than none: end, and be started again."""
+    logger.critical("a part of the app broke; ending the process", exc_info=broken.exception())
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 @contextlib.asynccontextmanager
