@@ -9,9 +9,12 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
+import structlog
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import ConnectionError as RedisConnectionError
+
+logger = structlog.get_logger()
 
 PREFIX = "kefu:"
 QUEUE_SIZE = 1000
@@ -54,7 +57,11 @@ class Bus:
         await self.redis.aclose()
 
     async def publish(self, topic: str, data: dict[str, Any]) -> None:
-        await self.redis.publish(PREFIX + topic, orjson.dumps(data))
+        """Never fails what it tells about, which is stored already: who listens looks again by itself in a while."""
+        try:
+            await self.redis.publish(PREFIX + topic, orjson.dumps(data))
+        except RedisConnectionError as error:
+            logger.warning("nobody was told", topic=topic, error=str(error))
 
     @contextlib.asynccontextmanager
     async def subscribe(self, *topics: str) -> AsyncIterator["Stream"]:

@@ -65,3 +65,9 @@ async def test_the_bus_tells_only_who_listens(bus: Bus) -> None:
         async with asyncio.timeout(5):
             assert await anext(desk) == ("desk", {"n": 2})
             assert [await anext(both), await anext(both)] == [("conversation.1", {"n": 1}), ("desk", {"n": 2})]
+
+
+async def test_a_bus_that_is_down_fails_nothing_that_is_stored() -> None:
+    bus = Bus("redis://127.0.0.1:1")
+    await bus.publish("desk", {})
+    await bus.close()
