@@ -59,7 +59,6 @@ class Parts:
     bus: Bus
     shop: Shop
     search: KnowledgeSearch
-    assistant: Assistant
     gateway: Gateway
     delivered: Delivered
 
@@ -119,7 +118,7 @@ async def _opened(settings: Settings, app: FastAPI) -> AsyncIterator[Parts]:
         notices = yaml.safe_load(NOTICES.read_text(encoding="utf-8"))
         handover = Handover(database, shop.members, presence.available)
         gateway = Gateway(database, bus, understanding, assistant, handover, _reply(notices["apology"]))
-        parts = Parts(settings, database, bus, shop, search, assistant, gateway, Delivered(database))
+        parts = Parts(settings, database, bus, shop, search, gateway, Delivered(database))
         _add_routes(app, parts, presence, handover, notices)
         yield parts
 

@@ -1,6 +1,7 @@
 """The REST channel as Rasa serves it: post a message, get the replies. Existing clients work unmodified."""
 
 import asyncio
+import hashlib
 import uuid
 from collections.abc import AsyncIterator
 from typing import Any
@@ -81,7 +82,8 @@ def _inbound(utterance: Utterance, tokens: Tokens) -> Inbound:
     member_id = tokens.member_id(str(token)) if token else None
     sender = f"member:{member_id}:{utterance.sender}" if member_id else f"visitor:{utterance.sender}"
     known = metadata.get("message_id")
-    vendor_id = f"{sender}:{known}" if known else uuid.uuid4().hex
+    # Hashed, for a client's id may be of any length.
+    vendor_id = hashlib.sha256(f"{sender}:{known}".encode()).hexdigest() if known else uuid.uuid4().hex
     return Inbound(CHANNEL, vendor_id, sender, utterance.message, member_id=member_id)
 
 

@@ -14,7 +14,6 @@ from core.storage.tables import conversations, messages
 
 QUEUED = "queued"
 DELIVERED = "delivered"
-UNDELIVERED = "undelivered"
 
 
 async def do_send(

@@ -62,7 +62,7 @@ messages = Table(
     Column("channel", String(32), nullable=False),
     Column("vendor_id", String(128)),  # in: the vendor's id; out by an agent: the page's own id
     Column("body", Sealed(), nullable=False),  # text, buttons, image, custom, payload, metadata
-    Column("status", String(16), nullable=False),  # in: accepted, done; out: queued, delivered, undelivered
+    Column("status", String(16), nullable=False),  # in: accepted, done; out: queued, delivered
     Column("reply_to", _Id),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("created_at", UtcDateTime(), nullable=False),

@@ -51,9 +51,9 @@ def test_rest_streams_a_line_a_reply(http: httpx.Client) -> None:
 
 
 def test_a_repeated_rest_message_is_not_answered_twice(http: httpx.Client) -> None:
-    sender = new_id()
-    assert rest(http, sender, "你好", message_id="m1")
-    assert rest(http, sender, "你好", message_id="m1") == []
+    sender, message_id = new_id(), "m" * 500
+    assert rest(http, sender, "你好", message_id=message_id)
+    assert rest(http, sender, "你好", message_id=message_id) == []
 
 
 def test_rest_without_a_message_says_what_is_wrong(http: httpx.Client) -> None:
