@@ -20,8 +20,10 @@ cli = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 bench = typer.Typer(no_args_is_help=True, help="性能与质量测试 · Measure: turns, FAQ, intents, sentiment.")
+training = typer.Typer(help="训练机器人 · Train intents, entities, sentiment and their thresholds from the data files.")
 agents = typer.Typer(no_args_is_help=True, help="坐席账号 · The agents who may open the desk.")
 cli.add_typer(bench, name="bench")
+cli.add_typer(training, name="train", invoke_without_command=True)
 cli.add_typer(agents, name="agents")
 
 PASSED_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -97,14 +99,16 @@ def serve(
     serve(room.value, _overrides(host, port, assistant_port))
 
 
-@cli.command()
+@training.callback()
 def train(
+    context: typer.Context,
     force: Annotated[bool, typer.Option(help="Also when nothing changed.")] = False,
 ) -> None:
-    """训练机器人 · Train the assistant from nlu_data/ and bot/assistant/."""
-    from bot.commands.train import train_all
+    """训练机器人 · Train intents, entities, sentiment and their thresholds from the data files."""
+    if context.invoked_subcommand is None:
+        from bot.commands.train import train_all
 
-    train_all(force=force)
+        train_all(force=force)
 
 
 @cli.command()
