@@ -33,7 +33,8 @@ def evaluate(model: Path, data: Path) -> dict[str, Any]:
     """The intent without the knowledge base's help, and the entities by exact span.
 
     `accuracy` counts the likeliest intent, whether sure or not; `accepted` is the share that is above the model's own
-    threshold and `accepted_accuracy` the accuracy there; `ece` the calibration error (0..1).
+    threshold and `accepted_accuracy` the accuracy there; `ece` the calibration error (0..1). `rows` are the utterances
+    one by one, in the order of the files: what the gate compares and the report shows.
     """
     import numpy as np
     from rasa.core.agent import Agent
@@ -52,6 +53,7 @@ def evaluate(model: Path, data: Path) -> dict[str, Any]:
 
     right, confidence, accepted = [], [], []
     per_intent: dict[str, list[bool]] = defaultdict(list)
+    rows: list[dict[str, Any]] = []
     wrong, spans = [], {"found": 0, "marked": 0, "both": 0}
     for example, parsed in zip(examples, asyncio.run(parse_all()), strict=True):
         guesses = [guess for guess in parsed["intent_ranking"] if guess["name"] != DEFAULT_NLU_FALLBACK_INTENT_NAME]
@@ -63,6 +65,16 @@ def evaluate(model: Path, data: Path) -> dict[str, Any]:
             wrong.append({"text": example.get("text"), "intent": example.get("intent"), "guess": guesses[0]})
         marked = {(e["entity"], e["start"], e["end"]) for e in example.get("entities") or []}
         found = {(e["entity"], e["start"], e["end"]) for e in parsed["entities"]}
+        rows.append(
+            {
+                "text": example.get("text"),
+                "intent": example.get("intent"),
+                "ranking": [[guess["name"], round(guess["confidence"], 4)] for guess in guesses],
+                "accepted": accepted[-1],
+                "marked": sorted(marked),
+                "found": sorted(found),
+            }
+        )
         spans["marked"] += len(marked)
         spans["found"] += len(found)
         spans["both"] += len(marked & found)
@@ -79,6 +91,7 @@ def evaluate(model: Path, data: Path) -> dict[str, Any]:
             "recall": spans["both"] / max(spans["marked"], 1),
         },
         "wrong": wrong,
+        "rows": rows,
     }
 
 

@@ -147,6 +147,13 @@ def fit(examples: Examples, settings: TrainingSettings) -> tuple[IntentModel, di
             "accepted_accuracy": float(right[accepted].mean()),
             "per_intent": {name: float(right[truth == index].mean()) for index, name in enumerate(names)},
         },
+        # Each example as a model that has not seen it judges it: what `./kefu lint --deep` looks for mistakes in.
+        "predictions": {
+            "names": list(names),
+            "texts": [text for text, is_main in zip(examples.texts, main, strict=True) if is_main],
+            "intents": [names[label] for label in truth],
+            "probabilities": np.round(probabilities, 4).tolist(),
+        },
     }
     return model, report
 
