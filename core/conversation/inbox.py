@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, or_, select, update
+from sqlalchemy import Row, bindparam, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,6 +15,30 @@ from core.storage.tables import conversations, messages
 ACCEPTED = "accepted"
 DONE = "done"
 
+_OF_SENDER = (conversations.c.channel == bindparam("of_channel")) & (conversations.c.sender == bindparam("of_sender"))
+_FIND = select(conversations.c.id).where(_OF_SENDER)
+_NEXT_SEQ = (
+    update(conversations)
+    .where(_OF_SENDER)
+    .values(last_seq=conversations.c.last_seq + 1)
+    .returning(conversations.c.id, conversations.c.last_seq)
+)
+_NEXT_WAITING = (
+    select(messages, conversations.c.member_id)
+    .join(conversations, conversations.c.id == messages.c.conversation_id)
+    .where(messages.c.conversation_id == bindparam("conversation"), messages.c.status == ACCEPTED)
+    .order_by(messages.c.seq)
+    .limit(1)
+)
+_FINISH = (
+    update(messages).where(messages.c.id == bindparam("message"), messages.c.status == ACCEPTED).values(status=DONE)
+)
+_INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_STORE = {
+    name: insert(messages).on_conflict_do_nothing(index_elements=["channel", "vendor_id"]).returning(messages)
+    for name, insert in _INSERTS.items()
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
@@ -24,7 +48,7 @@ class Accepted:
 
 async def find(conn: AsyncConnection, channel: str, sender: str) -> str | None:
     """The id of the conversation of a customer of a channel."""
-    return (await conn.execute(select(conversations.c.id).where(_of(channel, sender)))).scalar_one_or_none()
+    return (await conn.execute(_FIND, {"of_channel": channel, "of_sender": sender})).scalar_one_or_none()
 
 
 async def do_open(conn: AsyncConnection, channel: str, sender: str, member_id: str | None = None) -> str:
@@ -54,8 +78,7 @@ async def do_accept(conn: AsyncConnection, inbound: Inbound) -> Accepted:
         "status": ACCEPTED,
         "created_at": inbound.received_at,
     }
-    insert = _insert(conn)(messages).values(**values).on_conflict_do_nothing(index_elements=["channel", "vendor_id"])
-    row = (await conn.execute(insert.returning(messages))).one_or_none()
+    row = (await conn.execute(_STORE[conn.dialect.name], values)).one_or_none()
     if row:
         return Accepted(as_message(row), is_repeat=False)
     known = (messages.c.channel == inbound.channel) & (messages.c.vendor_id == inbound.vendor_id)
@@ -64,14 +87,7 @@ async def do_accept(conn: AsyncConnection, inbound: Inbound) -> Accepted:
 
 async def next_waiting(conn: AsyncConnection, conversation_id: str) -> Row[Any] | None:
     """The oldest accepted message of a conversation that is not done: the whole row, and its `member_id`."""
-    query = (
-        select(messages, conversations.c.member_id)
-        .join(conversations, conversations.c.id == messages.c.conversation_id)
-        .where(messages.c.conversation_id == conversation_id, messages.c.status == ACCEPTED)
-        .order_by(messages.c.seq)
-        .limit(1)
-    )
-    return (await conn.execute(query)).one_or_none()
+    return (await conn.execute(_NEXT_WAITING, {"conversation": conversation_id})).one_or_none()
 
 
 async def waiting_conversations(conn: AsyncConnection, limit: int = 500) -> list[str]:
@@ -89,8 +105,7 @@ async def waiting_conversations(conn: AsyncConnection, limit: int = 500) -> list
 
 async def do_finish(conn: AsyncConnection, message_id: str) -> bool:
     """Mark a message as done. False when it was done already."""
-    waiting = (messages.c.id == message_id) & (messages.c.status == ACCEPTED)
-    return (await conn.execute(update(messages).where(waiting).values(status=DONE))).rowcount == 1
+    return (await conn.execute(_FINISH, {"message": message_id})).rowcount == 1
 
 
 async def do_count_attempt(conn: AsyncConnection, message_id: str) -> int:
@@ -99,23 +114,14 @@ async def do_count_attempt(conn: AsyncConnection, message_id: str) -> int:
     return int((await conn.execute(count.returning(messages.c.attempts))).scalar_one())
 
 
-def _of(channel: str, sender: str) -> Any:
-    return (conversations.c.channel == channel) & (conversations.c.sender == sender)
-
-
-def _insert(conn: AsyncConnection) -> Any:
-    return sqlite.insert if conn.dialect.name == "sqlite" else postgresql.insert
-
-
 async def _next_seq(conn: AsyncConnection, inbound: Inbound) -> Row[Any] | None:
     """Count the conversation's sequence up. The row stays locked until the commit, so `seq` has no race."""
-    count = update(conversations).where(_of(inbound.channel, inbound.sender))
-    count = count.values(last_seq=conversations.c.last_seq + 1)
-    return (await conn.execute(count.returning(conversations.c.id, conversations.c.last_seq))).one_or_none()
+    sender = {"of_channel": inbound.channel, "of_sender": inbound.sender}
+    return (await conn.execute(_NEXT_SEQ, sender)).one_or_none()
 
 
 async def _create(conn: AsyncConnection, channel: str, sender: str, member_id: str | None) -> str:
-    insert = _insert(conn)(conversations).values(
+    insert = _INSERTS[conn.dialect.name](conversations).values(
         id=new_id(), channel=channel, sender=sender, member_id=member_id, created_at=datetime.now(UTC)
     )
     await conn.execute(insert.on_conflict_do_nothing(index_elements=["channel", "sender"]))

@@ -3,12 +3,14 @@
 The **owner** of a conversation is `bot`, `queue` or `agent:<id>`. Every change of owner counts the **fence** up; who
 writes to the customer shows the fence it was given, and a stale one is refused. The **worker** is the app process that
 takes the bot's turn; a dead one's claim runs out by itself.
+
+The statements of a turn are built once, here and in the modules beside: building one costs more than running it.
 """
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.errors import NotFound
@@ -17,6 +19,27 @@ from core.storage.tables import conversations
 BOT = "bot"
 QUEUE = "queue"
 AGENT_PREFIX = "agent:"
+
+_HERE = conversations.c.id == bindparam("conversation")
+_READ = select(conversations.c.owner, conversations.c.fence).where(_HERE)
+_CLAIM = (
+    update(conversations)
+    .where(
+        _HERE,
+        or_(
+            conversations.c.worker.is_(None),
+            conversations.c.worker == bindparam("claimant"),
+            conversations.c.worker_until < bindparam("now"),
+        ),
+    )
+    .values(worker=bindparam("claimant"), worker_until=bindparam("until"))
+    .returning(conversations.c.owner, conversations.c.fence)
+)
+_RELEASE = (
+    update(conversations)
+    .where(_HERE, conversations.c.worker == bindparam("claimant"))
+    .values(worker=None, worker_until=None)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +57,7 @@ def agent_owner(agent_id: str) -> str:
 
 
 async def read(conn: AsyncConnection, conversation_id: str) -> Lease:
-    query = select(conversations.c.owner, conversations.c.fence).where(conversations.c.id == conversation_id)
-    row = (await conn.execute(query)).one_or_none()
+    row = (await conn.execute(_READ, {"conversation": conversation_id})).one_or_none()
     if row is None:
         raise NotFound(f"no conversation {conversation_id}")
     return Lease(row.owner, row.fence)
@@ -58,24 +80,18 @@ async def do_transfer(conn: AsyncConnection, conversation_id: str, owner: str) -
 async def do_claim(conn: AsyncConnection, conversation_id: str, worker: str, seconds: float) -> Lease | None:
     """Let `worker` take the turns of a conversation for `seconds`; None while another one does."""
     now = datetime.now(UTC)
-    free = or_(
-        conversations.c.worker.is_(None),
-        conversations.c.worker == worker,
-        conversations.c.worker_until < now,
-    )
-    claim = (
-        update(conversations)
-        .where(conversations.c.id == conversation_id, free)
-        .values(worker=worker, worker_until=now + timedelta(seconds=seconds))
-        .returning(conversations.c.owner, conversations.c.fence)
-    )
-    row = (await conn.execute(claim)).one_or_none()
+    claim = {
+        "conversation": conversation_id,
+        "claimant": worker,
+        "now": now,
+        "until": now + timedelta(seconds=seconds),
+    }
+    row = (await conn.execute(_CLAIM, claim)).one_or_none()
     return Lease(row.owner, row.fence) if row else None
 
 
 async def do_release(conn: AsyncConnection, conversation_id: str, worker: str) -> None:
-    mine = (conversations.c.id == conversation_id) & (conversations.c.worker == worker)
-    await conn.execute(update(conversations).where(mine).values(worker=None, worker_until=None))
+    await conn.execute(_RELEASE, {"conversation": conversation_id, "claimant": worker})
 
 
 async def do_renew(conn: AsyncConnection, worker: str, seconds: float) -> None:

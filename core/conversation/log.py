@@ -10,6 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.storage.tables import events
 
+_APPEND = insert(events).inline()
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -26,11 +28,8 @@ class Event:
 async def do_append(
     conn: AsyncConnection, conversation_id: str, type: str, data: dict[str, Any], message_id: str | None = None
 ) -> None:
-    await conn.execute(
-        insert(events).values(
-            conversation_id=conversation_id, type=type, message_id=message_id, data=data, created_at=datetime.now(UTC)
-        )
-    )
+    row = {"conversation_id": conversation_id, "type": type, "message_id": message_id, "data": data}
+    await conn.execute(_APPEND, {**row, "created_at": datetime.now(UTC)})
 
 
 async def read(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation.message import Author, Message, Reply, new_id
@@ -14,6 +14,19 @@ from core.storage.tables import conversations, messages
 
 QUEUED = "queued"
 DELIVERED = "delivered"
+
+_PLACE = (
+    update(conversations)
+    .where(conversations.c.id == bindparam("conversation"), conversations.c.fence == bindparam("shown_fence"))
+    .values(last_seq=conversations.c.last_seq + bindparam("count"))
+    .returning(conversations.c.last_seq, conversations.c.channel)
+)
+_STORE = insert(messages).returning(messages, sort_by_parameter_order=True)
+_WAITING = (
+    select(messages)
+    .where(messages.c.conversation_id == bindparam("conversation"), messages.c.status == QUEUED)
+    .order_by(messages.c.seq)
+)
 
 
 async def do_send(
@@ -32,13 +45,8 @@ async def do_send(
     Raises StaleFence when the conversation has changed hands since `fence` was given out: nothing is stored then.
     `vendor_id` is a page's own id of one message, to be told from a repeat.
     """
-    count = (
-        update(conversations)
-        .where(conversations.c.id == conversation_id, conversations.c.fence == fence)
-        .values(last_seq=conversations.c.last_seq + len(replies))
-        .returning(conversations.c.last_seq, conversations.c.channel)
-    )
-    place = (await conn.execute(count)).one_or_none()
+    shown = {"conversation": conversation_id, "shown_fence": fence, "count": len(replies)}
+    place = (await conn.execute(_PLACE, shown)).one_or_none()
     if place is None:
         await _explain_refusal(conn, conversation_id, fence)
     if not replies:
@@ -63,14 +71,13 @@ async def do_send(
         }
         for offset, reply in enumerate(replies)
     ]
-    stored = await conn.execute(insert(messages).returning(messages, sort_by_parameter_order=True), rows)
+    stored = await conn.execute(_STORE, rows)
     return [as_message(row) for row in stored]
 
 
 async def waiting(conn: AsyncConnection, conversation_id: str) -> list[Message]:
     """Queued messages of a conversation, in order."""
-    query = select(messages).where(messages.c.conversation_id == conversation_id, messages.c.status == QUEUED)
-    return [as_message(row) for row in await conn.execute(query.order_by(messages.c.seq))]
+    return [as_message(row) for row in await conn.execute(_WAITING, {"conversation": conversation_id})]
 
 
 async def do_mark_delivered(conn: AsyncConnection, message_ids: Iterable[str]) -> None:
