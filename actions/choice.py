@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from actions.backends.protocols import Order, Orders
-from actions.references import matching, named_in
+from actions.references import called_goods, matching, named_in
 from actions.turn import Turn
 from core.errors import NotFound
 
@@ -64,19 +64,28 @@ async def choose(orders: Orders, member_id: str, turn: Turn, now: datetime, want
     if not mention.points:
         if mention.malformed:
             return Unknown("", recent)
-        named = named_in(turn.text, [" ".join(item.name for item in order.items) for order in recent])
-        if named:
-            return _narrowed([recent[index] for index in named], recent, wanted)
-        return _without_words(recent, turn, wanted)
+        return _by_goods(recent, turn, wanted) or _without_words(recent, turn, wanted)
     shown = [order["order_number"] for order in turn.shown_orders]
     meant = matching(mention, recent, shown, turn.slots.get("last_order_number"), now)
     if not meant and (mention.tail or mention.tracking_number):
         return Unknown(mention.tail or mention.tracking_number or "", recent)
     if mention.malformed and len(meant) == len(recent):
         return Unknown("", recent)
+    if mention.may_be_aside and len(meant) == len(recent) > 1:
+        return _by_goods(recent, turn, wanted) or _without_words(recent, turn, wanted)
     if mention.other and not any(map(wanted, meant)):
         return Nothing(has_orders=bool(recent))
     return _narrowed(meant, recent, wanted)
+
+
+def _by_goods(recent: Sequence[Order], turn: Turn, wanted: Wanted) -> Choice | None:
+    """Goods named in the customer's own words, which no entity caught."""
+    names = [" ".join(item.name for item in order.items) for order in recent]
+    named = named_in(turn.text, names)
+    if not named:
+        called = called_goods(turn.text)
+        named = [index for index, name in enumerate(names) if any(word in name for word in called)]
+    return _narrowed([recent[index] for index in named], recent, wanted) if named else None
 
 
 def _without_words(recent: Sequence[Order], turn: Turn, wanted: Wanted) -> Choice:

@@ -1,11 +1,17 @@
 """Which order do these words point at? Pure reading of one utterance; `choice.py` looks the order up."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+import yaml
 
 from actions.backends.protocols import Order
+from actions.dates import Span, read_span
+from actions.numerals import NUMERAL, read_number
 from actions.wording import SHOP_TIME
 
 NUMBER = re.compile(r"KF[0-9]{12}")
@@ -14,15 +20,22 @@ _TAIL = re.compile(r"(?:尾号|后四位|末尾|最后四位)[^0-9]{0,3}([0-9]{3
 _POSITION = re.compile(r"第\s*([一二三四五1-5])|选\s*([一二三四五1-5])|^\s*([1-5])\s*[个单号]?\s*$")
 _FIRST = re.compile(r"头一[个单]|最上面")
 _LAST = re.compile(r"最后一?[个单笔]|最下面")
-_NEWEST = re.compile(r"最近|最新|上一[单笔]|刚(?:才|刚)?(?:下|买|拍|付)")
+_NEWEST = re.compile(r"最近(?!几|[0-9一二两三四五六七八九十半])|最新|上一[单笔]|刚(?:才|刚)?(?:下|买|拍|付)")
 _SAME = re.compile(r"刚才|刚刚|它|[这那]一?[单笔]|[这那]个?订单|上面那|就是?[这那]个|^[这那]个$|前面那")
-_OTHER = re.compile(r"另一|另外|别的|其他|换一?[个单]")
-_DAYS = {"今天": 0, "今早": 0, "昨天": 1, "昨晚": 1, "前天": 2}
-_DAY = re.compile(rf"({'|'.join(_DAYS)})[^，。,！？!?]{{0,5}}(?:下|买|拍|[那这]一?[个单笔])")
+_OTHER = re.compile(r"另一|另外那?一?[个单笔]|别的|其他|换一?[个单]")
+_NAMED_DAY = re.compile(
+    # What follows a day that an order is named by; 今天下午 and 今天到 name none.
+    r"[^，。,！？!?]{0,3}?(?:下(?!午|班|周|个|星期|礼拜)|买|拍|订|付|入手|抢|的?[那这]|的(?:订单|快递|包裹|货|单))|的?$"
+)
+_DAY_WORD = re.compile(r"今[天早]|昨[天晚]|大?前天")
+_AMOUNT = re.compile(rf"({NUMERAL})\s*(多|来)?\s*(?:块|元|圆)?(?:钱)?\s*(左右|上下)?")
+_ORDER_OF_AMOUNT = re.compile(rf"(?<![0-9])({NUMERAL})(?:多|来)?(?:块|元)(?:多|钱)?(?:左右)?的?[那这]")
+_ALONE = re.compile(r"(?:就?是|那个|左右|上下|的|吧|\s)*")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]+")
 _GOODS = re.compile(r"^\S+ (.*?)(?:等[0-9]+件)? ¥.*$")  # within `wording.order_button`'s title
 _SHORTEST_NAME = 2
 _DIGITS = {"一": 1, "二": 2, "三": 3, "四": 4, "五": 5}
+_CALLED: dict[str, list[str]] = yaml.safe_load(Path(__file__).with_name("goods.yml").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
@@ -39,13 +52,22 @@ class Mention:
     newest: bool = False
     same: bool = False
     other: bool = False
-    days_ago: int | None = None
+    day: str | None = None
+    """When it was bought, as said: 昨天, 双十一."""
+    amount: str | None = None
     products: tuple[str, ...] = ()
+    looks: tuple[str, ...] = ()
+    """Colours and sizes."""
 
     @property
     def points(self) -> bool:
         """It points at an order; only `malformed` does not tell which."""
         return self != Mention() and self != Mention(malformed=True)
+
+    @property
+    def may_be_aside(self) -> bool:
+        """All that it names is a sum, a colour or a size: often what is wanted, not what was bought."""
+        return self == Mention(amount=self.amount, looks=self.looks)
 
 
 def read_mention(text: str, entities: Mapping[str, Sequence[str]], shown: Sequence[str] = ()) -> Mention:
@@ -54,7 +76,6 @@ def read_mention(text: str, entities: Mapping[str, Sequence[str]], shown: Sequen
     tracking = next(iter(entities.get("tracking_number", ())), None)
     phones = entities.get("phone", ())
     tail = _TAIL.search(text)
-    day = _DAY.search(text)
     return Mention(
         number=next((number for number in numbers if NUMBER.fullmatch(number)), None),
         malformed=any(found not in phones and found != tracking for found in _NUMBER_LIKE.findall(text)),
@@ -64,8 +85,10 @@ def read_mention(text: str, entities: Mapping[str, Sequence[str]], shown: Sequen
         newest=bool(_NEWEST.search(text)),
         same=bool(_SAME.search(text)),
         other=bool(_OTHER.search(text)),
-        days_ago=_DAYS[day[1]] if day else None,
+        day=_day(text, entities.get("date", ())),
+        amount=_amount(text, entities.get("amount", ())),
         products=tuple(entities.get("product", ())),
+        looks=(*entities.get("color", ()), *entities.get("size", ())),
     )
 
 
@@ -85,19 +108,54 @@ def matching(
         index = mention.position - 1 if mention.position > 0 else len(shown) - 1
         wanted = shown[index] if index < len(shown) else None
         return _where(orders, lambda order: order.number == wanted)
-    if mention.products:
-        named = _where(orders, lambda order: any(_names(order, product) for product in mention.products))
-        return named or tuple(orders)
+    described = described_by(mention, orders, now)
+    if described is not None:
+        return described
+    if mention.products or mention.day:
+        return tuple(orders)
     if mention.newest:
         return tuple(orders[:1])
-    if mention.days_ago is not None:
-        on = (now.astimezone(SHOP_TIME) - timedelta(days=mention.days_ago)).date()
-        return _where(orders, lambda order: order.created_at.astimezone(SHOP_TIME).date() == on)
     if mention.other and last:
         return _where(orders, lambda order: order.number != last)
     if mention.same and last:
         return _where(orders, lambda order: order.number == last)
     return tuple(orders)
+
+
+def described_by(mention: Mention, orders: Sequence[Order], now: datetime) -> tuple[Order, ...] | None:
+    """The orders that most of the description fits: what fits none of them (a size wanted instead, a price that fell)
+    was no part of it. None when nothing was described that fits."""
+    left = tuple(orders)
+    fitted = False
+    for holds in _descriptions(mention, now):
+        if found := _where(left, holds):
+            left, fitted = found, True
+    return left if fitted else None
+
+
+def _descriptions(mention: Mention, now: datetime) -> Iterator[Callable[[Order], bool]]:
+    if mention.products:
+        yield lambda order: any(_names(order, product) for product in mention.products)
+    if mention.day and (span := read_span(mention.day, now.astimezone(SHOP_TIME).date())):
+        yield lambda order: _within(order, span)
+    if mention.amount and (between := read_amount(mention.amount)):
+        yield lambda order: between[0] <= order.amount <= between[1]
+    for look in mention.looks:
+        yield lambda order, look=look: _names(order, look)  # type: ignore[misc]
+
+
+def read_amount(text: str) -> tuple[Decimal, Decimal] | None:
+    """Lowest and highest amount that is meant: 128块, 三百多, 五十左右."""
+    found = _AMOUNT.search(text)
+    if not found:
+        return None
+    value = Decimal(str(read_number(found[1])))
+    if found[2] or "多" in text:
+        return value, value + max(10 ** (len(str(int(value))) - 1), 1)
+    if found[3]:
+        return value * Decimal("0.9"), value * Decimal("1.1")
+    # Nobody says the fen.
+    return value, value + Decimal("0.99") if value == value.to_integral_value() else value
 
 
 def named_in(text: str, names: Sequence[str]) -> list[int]:
@@ -127,8 +185,44 @@ def _where(orders: Sequence[Order], holds: Callable[[Order], bool]) -> tuple[Ord
     return tuple(order for order in orders if holds(order))
 
 
-def _names(order: Order, product: str) -> bool:
-    return any(product in item.name for item in order.items)
+def _names(order: Order, word: str) -> bool:
+    """By the goods' own words, without what only a speaker adds (红色, L码), or by what they are called."""
+    words = {word, re.sub(r"(?<=.)色$|\s*[号码]$", "", word)}
+    for called, meant in _CALLED.items():
+        if re.search(called, word):
+            words |= set(meant)
+    return any(name in item.name or name.upper() in item.name for item in order.items for name in words)
+
+
+def called_goods(text: str) -> tuple[str, ...]:
+    """Words of goods that the text calls by another name."""
+    return tuple(name for called, meant in _CALLED.items() if re.search(called, text) for name in meant)
+
+
+def _within(order: Order, span: Span) -> bool:
+    return span[0] <= order.created_at.astimezone(SHOP_TIME).date() <= span[1]
+
+
+def _day(text: str, dates: Iterable[str]) -> str | None:
+    """The day that an order is named by, not one that something is to happen on."""
+    said: str
+    for said in (*dates, *_DAY_WORD.findall(text)):
+        _, found, after = text.partition(said)
+        if (found or not text) and _NAMED_DAY.match(after):
+            return said
+    return None
+
+
+def _amount(text: str, amounts: Iterable[str]) -> str | None:
+    """The sum that an order is named by; any other is what somebody paid, misses or wants."""
+    for said in amounts:
+        before, found, after = text.partition(said)
+        alone = _ALONE.fullmatch(before) and _ALONE.fullmatch(after)
+        if (found or not text) and (alone or re.match(r"\s*(?:左右|上下)?的?(?:[那这]|订单)", after)):
+            return said
+    if found_in_text := _ORDER_OF_AMOUNT.search(text):
+        return str(found_in_text[0][:-1])
+    return None
 
 
 def _position(text: str) -> int | None:

@@ -52,6 +52,44 @@ def test_goods_point_into_the_list_that_was_shown():
     assert read_mention("不是洗衣机", {}, shown).position is None
 
 
+RED = order("0011", OrderStatus.DELIVERED, "碎花连衣裙 红 M", days_ago=6, amount="249.00")
+BOTTLE = order("0012", OrderStatus.DELIVERED, "婴儿玻璃奶瓶", days_ago=0, amount="79.00")
+BLUE = order("0013", OrderStatus.DELIVERED, "阔腿裤 雾蓝 L", days_ago=2, amount="328.50")
+BOUGHT = (BOTTLE, BLUE, RED)
+
+
+@pytest.mark.parametrize(
+    ("words", "entities", "meant"),
+    [
+        ("11月8号下的那单", {"date": ["11月8号"]}, BLUE),
+        ("上周三买的", {"date": ["上周三"]}, RED),
+        ("328块那单", {"amount": ["328块"]}, BLUE),
+        ("三百多那个", {"amount": ["三百多"]}, BLUE),
+        ("250左右的", {"amount": ["250左右"]}, RED),
+        ("红色那件", {"color": ["红色"]}, RED),
+        ("L码的裤子", {"size": ["L码"], "product": ["裤子"]}, BLUE),
+        ("买给宝宝的那个", {"product": ["宝宝"]}, BOTTLE),
+        ("前天买的裤子", {"date": ["前天"], "product": ["裤子"]}, BLUE),
+    ],
+)
+def test_an_order_described(words: str, entities: dict, meant):
+    assert matching(read_mention(words, entities), BOUGHT, [], None, NOW) == (meant,)
+
+
+@pytest.mark.parametrize(
+    ("words", "entities"),
+    [
+        ("今天能到吗", {"date": ["今天"]}),
+        ("今天下午会送吗", {"date": ["今天下午"]}),
+        ("少退了328块", {"amount": ["328块"]}),
+        ("想换XXL", {"size": ["XXL"]}),
+        ("能换成白色吗", {"color": ["白色"]}),
+    ],
+)
+def test_a_day_a_sum_or_a_size_that_names_no_order(words: str, entities: dict):
+    assert matching(read_mention(words, entities), BOUGHT, [], None, NOW) == BOUGHT
+
+
 def test_goods_that_nobody_bought_point_nowhere():
     mention = read_mention("洗衣机那单", {"product": ["洗衣机"]})
     assert matching(mention, ORDERS, [], OLDER.number, NOW) == ORDERS
