@@ -34,8 +34,8 @@ MAX_FAILURES = 3
 MOODS_KEPT = 5
 CONVERSATIONS_IN_MEMORY = 20_000
 
-Next = tuple[lease.Lease, Row[Any] | None]
-"""Who holds the conversation now, and its next waiting message."""
+Next = tuple[lease.Lease, Row[Any]] | None
+"""Who holds the conversation now, and its next waiting message, if there is one."""
 
 logger = structlog.get_logger()
 
@@ -126,12 +126,13 @@ class Gateway:
         async with self._database.begin() as conn:
             held = await lease.do_claim(conn, conversation_id, self._worker, CLAIM_SECONDS)
             row = await inbox.next_waiting(conn, conversation_id) if held else None
-        while held and row:
+        following = (held, row) if held and row else None
+        while following:
+            held, row = following
             if held.owner == lease.BOT:
-                prepared = await self._prepare(row)
-                held, row = await self._commit(row, held, prepared)
+                following = await self._commit(row, held, await self._prepare(row))
             else:
-                held, row = await self._pass_on(row, held)
+                following = await self._pass_on(row, held)
 
     async def _prepare(self, row: Row[Any]) -> Prepared:
         """Everything of a bot turn that needs no transaction. Waits for an assistant that is down."""
@@ -200,9 +201,10 @@ class Gateway:
 
     async def _following(self, conn: AsyncConnection, conversation_id: str) -> Next:
         row = await inbox.next_waiting(conn, conversation_id)
-        if row is None:
-            await lease.do_release(conn, conversation_id, self._worker)
-        return await lease.read(conn, conversation_id), row
+        if row:
+            return await lease.read(conn, conversation_id), row
+        await lease.do_release(conn, conversation_id, self._worker)
+        return None
 
     async def _tell(self, row: Row[Any], sent: list[Message], change: queue.Change | None) -> None:
         if change:

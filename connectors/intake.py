@@ -31,20 +31,26 @@ class Intake:
             return await inbox.do_open(conn, channel, sender, member_id)
 
     async def accept(self, inbound: Inbound) -> Message:
-        """Store one message and return it as stored; a repeat comes back as the first one was.
+        """Store one message, tell of it, and return it as stored; a repeat comes back as the first one was.
 
         Raises InvalidInput for a text that is empty or longer than MAX_TEXT characters.
         """
+        accepted = await self.store(inbound)
+        await self.announce(accepted)
+        return accepted.message
+
+    async def store(self, inbound: Inbound) -> inbox.Accepted:
+        """The first half of `accept`, for who wants to listen to the answer before it can come."""
         async with self._database.begin() as conn:
-            inbound = await _settle(conn, inbound)
-            accepted = await inbox.do_accept(conn, inbound)
+            return await inbox.do_accept(conn, await _settle(conn, inbound))
+
+    async def announce(self, accepted: inbox.Accepted) -> None:
         message = accepted.message
         if not accepted.is_repeat:
             said = {"kind": "messages", "messages": [message.as_json()]}
             await self._bus.publish(f"conversation.{message.conversation_id}", said)
         # A repeat may stand for a wake-up that got lost, so the gateway is told in any case.
         await self._bus.publish("inbox", {"conversation_id": message.conversation_id})
-        return message
 
 
 async def _settle(conn: AsyncConnection, inbound: Inbound) -> Inbound:

@@ -1,10 +1,12 @@
 """The bus: what happened, told to every process that wants to know. Redis publish/subscribe; nothing is kept.
 
-Whatever must not be lost is in the database first; the bus only says «look again».
+Whatever must not be lost is in the database first; the bus only says «look again». Listeners of the same process hear
+it at once, the others through Redis: what piles up while one batch is on its way goes with the next.
 """
 
 import asyncio
 import contextlib
+import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -17,6 +19,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 logger = structlog.get_logger()
 
 PREFIX = "kefu:"
+ORIGIN_BYTES = 16  # before the JSON: which bus it comes from
 QUEUE_SIZE = 1000
 RECONNECT_SECONDS = 0.5
 
@@ -41,7 +44,10 @@ class Bus:
 
     def __init__(self, redis_url: str) -> None:
         self.redis: Redis = Redis.from_url(redis_url)
+        self._origin = uuid.uuid4().bytes
         self._listeners: dict[str, set[asyncio.Queue[Event]]] = {}
+        self._outgoing: list[Event] = []
+        self._sender: asyncio.Task[None] | None = None
         self._reader: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -54,14 +60,30 @@ class Bus:
             self._reader.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._reader
+        if self._sender:
+            await self._sender
         await self.redis.aclose()
 
     async def publish(self, topic: str, data: dict[str, Any]) -> None:
-        """Never fails what it tells about, which is stored already: who listens looks again by itself in a while."""
-        try:
-            await self.redis.publish(PREFIX + topic, orjson.dumps(data))
-        except RedisConnectionError as error:
-            logger.warning("nobody was told", topic=topic, error=str(error))
+        """Never fails what it tells about, which is stored already: who listens looks again by itself in a while.
+
+        `data` is shared with the listeners: nobody changes it.
+        """
+        self._fan_out(topic, data)
+        self._outgoing.append((topic, data))
+        if self._sender is None or self._sender.done():
+            self._sender = asyncio.create_task(self._send(), name="bus: send")
+
+    async def _send(self) -> None:
+        while self._outgoing:
+            batch, self._outgoing = self._outgoing, []
+            pipeline = self.redis.pipeline(transaction=False)
+            for topic, data in batch:
+                pipeline.publish(PREFIX + topic, self._origin + orjson.dumps(data))
+            try:
+                await pipeline.execute()
+            except RedisConnectionError as error:
+                logger.warning("other processes were not told", topics=len(batch), error=str(error))
 
     @contextlib.asynccontextmanager
     async def subscribe(self, *topics: str) -> AsyncIterator["Stream"]:
@@ -90,7 +112,9 @@ class Bus:
         while True:
             try:
                 async for message in pubsub.listen():
-                    self._fan_out(message["channel"].decode()[len(PREFIX) :], orjson.loads(message["data"]))
+                    origin, data = message["data"][:ORIGIN_BYTES], message["data"][ORIGIN_BYTES:]
+                    if origin != self._origin:
+                        self._fan_out(message["channel"].decode()[len(PREFIX) :], orjson.loads(data))
             except RedisConnectionError:
                 await asyncio.sleep(RECONNECT_SECONDS)  # redis-py subscribes again by itself on the next read
 

@@ -7,6 +7,7 @@ the port is opened, so a server that answers is ready, and one that cannot load 
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 from asyncio import AbstractEventLoop
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from rasa.core.agent import Agent
     from sanic import Sanic
 
+GARBAGE = 20_000  # objects made before the collector looks at them (Python: 700)
 PROJECT = Path(__file__).parent
 
 
@@ -34,6 +36,10 @@ def main() -> None:
         leave_out_tensorflow()
     configure_logging(logging.INFO)
     app = create_app(load(arguments.model))
+    # What was loaded stays: the garbage collector need not look through it again and again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE, 20, 20)
     app.run(host=arguments.host, port=arguments.port, access_log=False, debug=False)
 
 

@@ -45,11 +45,11 @@ def router(database: Database, bus: Bus, intake: Intake, tokens: Tokens, deliver
     @api.post("/webhooks/rest/webhook", response_model=list[RestReply], response_model_exclude_none=True)
     async def webhook(utterance: Utterance, stream: bool = False) -> Response:
         """One message in; everything that waits for this sender out, in order."""
-        inbound = _inbound(utterance, tokens)
-        conversation_id = await intake.open(CHANNEL, inbound.sender, inbound.member_id)
+        accepted = await intake.store(_inbound(utterance, tokens))
+        conversation_id = accepted.message.conversation_id
         async with bus.subscribe(f"conversation.{conversation_id}") as events:
-            message = await intake.accept(inbound)
-            await _answered(database, events, message)
+            await intake.announce(accepted)
+            await _answered(events, accepted.message)
         async with database.connect() as conn:
             replies = delivered.outstanding(await outbox.waiting(conn, conversation_id))
         delivered.mark(reply.id for reply in replies)
@@ -87,7 +87,7 @@ def _inbound(utterance: Utterance, tokens: Tokens) -> Inbound:
     return Inbound(CHANNEL, vendor_id, sender, utterance.message, member_id=member_id)
 
 
-async def _answered(database: Database, events: AsyncIterator[Any], message: Message) -> None:
+async def _answered(events: AsyncIterator[Any], message: Message) -> None:
     """Wait until the turn of `message` is over; give up quietly, for the replies stay in the outbox."""
     try:
         async with asyncio.timeout(WAIT_SECONDS):

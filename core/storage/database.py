@@ -22,7 +22,7 @@ DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "po
 
 
 class Database:
-    """`begin()` writes, `connect()` reads. `data_key` opens the sealed columns.
+    """`begin()` writes, `connect()` reads, each statement by itself. `data_key` opens the sealed columns.
 
     On SQLite a write transaction takes the write lock at once (BEGIN IMMEDIATE): a read that later wants to write
     cannot be told «busy» half-way. Every commit is flushed to disk (`synchronous=FULL`), for what is accepted must
@@ -45,7 +45,7 @@ class Database:
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[AsyncConnection]:
-        """A connection for reading."""
+        """A connection for reading. One statement does not see what the one before saw, as by PostgreSQL's default."""
         async with self.engine.connect() as conn:
             yield conn
 
@@ -85,8 +85,8 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(conn: Connection) -> None:
-    writes = conn.get_execution_options().get("kefu_write", False)
-    conn.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if conn.get_execution_options().get("kefu_write"):
+        conn.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _upgrade(conn: Connection) -> None:
