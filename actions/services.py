@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
-from actions.backends.protocols import Logistics, Members, Orders, Returns
+from actions.backends.aftersales import Exchanges, Prices, Repairs
+from actions.backends.protocols import Invoices, Logistics, Members, Orders, Returns
 from handoff.decision import Thresholds, load_thresholds
 
 
@@ -30,6 +31,10 @@ class Services:
     orders: Orders
     logistics: Logistics
     returns: Returns
+    exchanges: Exchanges
+    repairs: Repairs
+    prices: Prices
+    invoices: Invoices
     members: Members
     knowledge: Knowledge
     tickets: Tickets

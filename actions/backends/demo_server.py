@@ -20,17 +20,30 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from actions.backends.aftersales import (
+    ExchangeOptions,
+    ExchangeRequest,
+    PriceCheck,
+    PriceClaim,
+    RepairRequest,
+    WarrantyCheck,
+)
 from actions.backends.codec import encode
 from actions.backends.demo_shop.seed import seed
 from actions.backends.demo_shop.shop import DemoShop
 from actions.backends.protocols import (
     Coupon,
+    CouponCheck,
+    InvoiceDelivery,
+    InvoiceProgress,
     InvoiceReceipt,
+    LevelBenefits,
     Member,
     NotAllowed,
     Order,
     PointsBalance,
     Redemption,
+    RefundQuote,
     ReturnEligibility,
     ReturnRequest,
     Shipment,
@@ -45,6 +58,9 @@ T = TypeVar("T")
 Key = Annotated[str, Header(alias="Idempotency-Key", min_length=1, max_length=128)]
 
 
+OrderNumber = Annotated[str | None, Query(max_length=64)]
+
+
 class Reason(BaseModel):
     reason: str = Field(min_length=1, max_length=200)
 
@@ -55,6 +71,21 @@ class Address(BaseModel):
 
 class Title(BaseModel):
     title: str = Field(min_length=1, max_length=100)
+
+
+class Exchange(BaseModel):
+    sku: str = Field(min_length=1, max_length=64)
+    wanted_sku: str = Field(min_length=1, max_length=64)
+    reason: str = Field(max_length=200)
+
+
+class Repair(BaseModel):
+    sku: str = Field(min_length=1, max_length=64)
+    fault: str = Field(min_length=1, max_length=200)
+
+
+class Email(BaseModel):
+    email: str | None = Field(max_length=200)
 
 
 class Points(BaseModel):
@@ -76,7 +107,8 @@ def create_app(shop: Shop, token: str) -> FastAPI:
             raise Unauthorized("the bearer token is missing or wrong")
 
     app = FastAPI(lifespan=lifespan, dependencies=[Depends(authenticated)])
-    app.include_router(_router(shop), prefix="/members/{member_id}")
+    for router in (_router(shop), _services(shop)):
+        app.include_router(router, prefix="/members/{member_id}")
     app.add_exception_handler(KefuError, _answer_error)
     app.add_exception_handler(RequestValidationError, _answer_error)
     app.add_exception_handler(HTTPException, _answer_error)
@@ -104,6 +136,14 @@ def _router(shop: Shop) -> APIRouter:
     async def list_coupons(member_id: str) -> Response:
         return _json(tuple[Coupon, ...], await shop.members.coupons(member_id))
 
+    @router.get("/coupon-checks")
+    async def check_coupons(member_id: str, order_number: OrderNumber = None) -> Response:
+        return _json(tuple[CouponCheck, ...], await shop.members.check_coupons(member_id, order_number))
+
+    @router.get("/benefits")
+    async def list_benefits(member_id: str) -> Response:
+        return _json(tuple[LevelBenefits, ...], await shop.members.benefits(member_id))
+
     @router.get("/orders")
     async def list_orders(member_id: str, limit: Annotated[int, Query(ge=1, le=50)]) -> Response:
         return _json(tuple[Order, ...], await shop.orders.recent(member_id, limit))
@@ -126,7 +166,15 @@ def _router(shop: Shop) -> APIRouter:
 
     @router.post("/orders/{number}/invoice")
     async def request_invoice(member_id: str, number: str, body: Title, key: Key) -> Response:
-        return _json(InvoiceReceipt, await shop.orders.request_invoice(member_id, number, body.title, key))
+        return _json(InvoiceReceipt, await shop.invoices.request(member_id, number, body.title, key))
+
+    @router.get("/orders/{number}/invoice")
+    async def get_invoice(member_id: str, number: str) -> Response:
+        return _json(InvoiceProgress, await shop.invoices.progress(member_id, number))
+
+    @router.post("/orders/{number}/invoice/deliveries")
+    async def resend_invoice(member_id: str, number: str, body: Email, key: Key) -> Response:
+        return _json(InvoiceDelivery, await shop.invoices.resend(member_id, number, body.email, key))
 
     @router.get("/orders/{number}/shipment")
     async def track_order(member_id: str, number: str) -> Response:
@@ -136,15 +184,57 @@ def _router(shop: Shop) -> APIRouter:
     async def get_return_eligibility(member_id: str, number: str) -> Response:
         return _json(ReturnEligibility, await shop.returns.eligibility(member_id, number))
 
+    @router.get("/orders/{number}/refund-quote")
+    async def get_refund_quote(member_id: str, number: str) -> Response:
+        return _json(RefundQuote, await shop.returns.quote(member_id, number))
+
     @router.post("/orders/{number}/returns")
     async def create_return(member_id: str, number: str, body: Reason, key: Key) -> Response:
         return _json(ReturnRequest, await shop.returns.create(member_id, number, body.reason, key))
 
     @router.get("/returns")
-    async def list_returns(
-        member_id: str, order_number: Annotated[str | None, Query(max_length=64)] = None
-    ) -> Response:
+    async def list_returns(member_id: str, order_number: OrderNumber = None) -> Response:
         return _json(tuple[ReturnRequest, ...], await shop.returns.progress(member_id, order_number))
+
+    return router
+
+
+def _services(shop: Shop) -> APIRouter:
+    """What may follow a delivery besides a return."""
+    router = APIRouter()
+
+    @router.get("/orders/{number}/exchange-options")
+    async def get_exchange_options(member_id: str, number: str) -> Response:
+        return _json(ExchangeOptions, await shop.exchanges.options(member_id, number))
+
+    @router.post("/orders/{number}/exchanges")
+    async def create_exchange(member_id: str, number: str, body: Exchange, key: Key) -> Response:
+        made = await shop.exchanges.create(member_id, number, body.sku, body.wanted_sku, body.reason, key)
+        return _json(ExchangeRequest, made)
+
+    @router.get("/exchanges")
+    async def list_exchanges(member_id: str, order_number: OrderNumber = None) -> Response:
+        return _json(tuple[ExchangeRequest, ...], await shop.exchanges.progress(member_id, order_number))
+
+    @router.get("/orders/{number}/warranty")
+    async def get_warranty(member_id: str, number: str) -> Response:
+        return _json(WarrantyCheck, await shop.repairs.warranty(member_id, number))
+
+    @router.post("/orders/{number}/repairs")
+    async def create_repair(member_id: str, number: str, body: Repair, key: Key) -> Response:
+        return _json(RepairRequest, await shop.repairs.create(member_id, number, body.sku, body.fault, key))
+
+    @router.get("/repairs")
+    async def list_repairs(member_id: str, order_number: OrderNumber = None) -> Response:
+        return _json(tuple[RepairRequest, ...], await shop.repairs.progress(member_id, order_number))
+
+    @router.get("/orders/{number}/price-protection")
+    async def check_price(member_id: str, number: str) -> Response:
+        return _json(PriceCheck, await shop.prices.check(member_id, number))
+
+    @router.post("/orders/{number}/price-protection")
+    async def claim_price(member_id: str, number: str, key: Key) -> Response:
+        return _json(PriceClaim, await shop.prices.claim(member_id, number, key))
 
     return router
 

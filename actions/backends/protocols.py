@@ -23,6 +23,7 @@ from typing import Protocol
 
 from pydantic import AwareDatetime
 
+from actions.backends.aftersales import Exchanges, Prices, Repairs
 from core.errors import Conflict, InvalidInput, NotFound
 
 
@@ -40,6 +41,11 @@ class Refusal(StrEnum):
     NOT_RETURNABLE = "not_returnable"  # such goods are never taken back
     NOT_ENOUGH_POINTS = "not_enough_points"  # details: balance
     POINTS_STEP = "points_step"  # points are redeemed in steps; details: step
+    OUT_OF_STOCK = "out_of_stock"  # of the wanted size or colour
+    NOT_REPAIRABLE = "not_repairable"  # such goods have no repair service
+    NO_DIFFERENCE = "no_difference"  # the price has not fallen
+    NOT_REQUESTED = "not_requested"  # no invoice was asked for
+    NOT_ISSUED = "not_issued"  # the invoice is still being made; details: expected_at
 
 
 class NotAllowed(Conflict):
@@ -125,7 +131,14 @@ class ReturnStatus(StrEnum):
         return _RETURN_LABELS[self]
 
 
+class InvoiceStatus(StrEnum):
+    NOT_REQUESTED = "not_requested"
+    MAKING = "making"
+    ISSUED = "issued"
+
+
 class CouponStatus(StrEnum):
+    UPCOMING = "upcoming"
     AVAILABLE = "available"
     USED = "used"
     EXPIRED = "expired"
@@ -133,6 +146,16 @@ class CouponStatus(StrEnum):
     @property
     def label(self) -> str:
         return _COUPON_LABELS[self]
+
+
+class CouponProblem(StrEnum):
+    """Why a coupon cannot be used."""
+
+    NOT_YET_VALID = "not_yet_valid"
+    EXPIRED = "expired"
+    USED = "used"
+    BELOW_MINIMUM = "below_minimum"
+    WRONG_CATEGORY = "wrong_category"
 
 
 @dataclass(frozen=True)
@@ -194,6 +217,27 @@ class InvoiceReceipt:
 
 
 @dataclass(frozen=True)
+class InvoiceProgress:
+    order_number: str
+    status: InvoiceStatus
+    amount: Decimal  # on the invoice, or what it would be
+    title: str | None = None
+    requested_at: AwareDatetime | None = None
+    expected_at: AwareDatetime | None = None  # when it is made at the latest
+    issued_at: AwareDatetime | None = None
+    sent_to: str | None = None  # masked: li***@example.com
+    link: str | None = None
+
+
+@dataclass(frozen=True)
+class InvoiceDelivery:
+    order_number: str
+    sent_to: str  # masked
+    sent_at: AwareDatetime
+    link: str | None = None
+
+
+@dataclass(frozen=True)
 class TrackPoint:
     at: AwareDatetime
     city: str
@@ -244,6 +288,39 @@ class ReturnRequest:
 
 
 @dataclass(frozen=True)
+class RefundShare:
+    """One line of an order: what comes back when only it is returned."""
+
+    sku: str
+    name: str
+    quantity: int
+    goods: Decimal
+    coupon: Decimal
+    points: Decimal
+
+    @property
+    def amount(self) -> Decimal:
+        return self.goods - self.coupon - self.points
+
+
+@dataclass(frozen=True)
+class RefundQuote:
+    """How the refundable amount comes about: goods - coupon - points + postage_back - price_protection = amount."""
+
+    order_number: str
+    amount: Decimal
+    method: str  # 微信支付
+    goods: Decimal
+    coupon: Decimal  # what coupons took off
+    points: Decimal  # what points paid for
+    postage: Decimal  # paid for sending
+    postage_back: Decimal  # of it, what is refunded: all before sending, nothing after
+    price_protection: Decimal = Decimal("0.00")  # paid back before
+    points_back: int = 0  # points that return to the account
+    items: tuple[RefundShare, ...] = ()
+
+
+@dataclass(frozen=True)
 class Member:
     id: str
     name: str
@@ -265,11 +342,32 @@ class PointsEntry:
 
 
 @dataclass(frozen=True)
+class PointsExpiry:
+    amount: int
+    expires_on: date  # last good day
+
+
+@dataclass(frozen=True)
 class PointsBalance:
     balance: int
     entries: tuple[PointsEntry, ...]  # newest first, the latest few
-    expiring: int = 0  # of the balance, what lapses next
-    expires_on: date | None = None
+    expiries: tuple[PointsExpiry, ...] = ()  # of the balance, what lapses when; soonest first
+
+    @property
+    def expiring(self) -> int:
+        """What lapses next."""
+        return self.expiries[0].amount if self.expiries else 0
+
+    @property
+    def expires_on(self) -> date | None:
+        return self.expiries[0].expires_on if self.expiries else None
+
+
+@dataclass(frozen=True)
+class LevelBenefits:
+    level: str
+    growth: int  # at which the level begins
+    benefits: tuple[str, ...]  # 积分 1.5 倍
 
 
 @dataclass(frozen=True)
@@ -282,6 +380,14 @@ class Coupon:
     status: CouponStatus
     valid_from: date
     valid_until: date  # last day included
+    order_number: str | None = None  # that it was used for
+
+
+@dataclass(frozen=True)
+class CouponCheck:
+    coupon: Coupon
+    problem: str | None = None  # a `CouponProblem` value, or the shop's own; None: it can be used
+    missing: Decimal | None = None  # to the minimum, when the goods cost less
 
 
 @dataclass(frozen=True)
@@ -304,10 +410,6 @@ class Orders(Protocol):
 
     async def change_address(self, member_id: str, number: str, address: str, idempotency_key: str) -> Order: ...
 
-    async def request_invoice(
-        self, member_id: str, number: str, title: str, idempotency_key: str
-    ) -> InvoiceReceipt: ...
-
 
 class Logistics(Protocol):
     async def track(self, member_id: str, order_number: str) -> Shipment:
@@ -318,6 +420,12 @@ class Logistics(Protocol):
 class Returns(Protocol):
     async def eligibility(self, member_id: str, number: str) -> ReturnEligibility: ...
 
+    async def quote(self, member_id: str, number: str) -> RefundQuote:
+        """What comes back for the whole order, also once it is refunding or refunded.
+
+        Raises `NotAllowed(not_paid)` and `NotAllowed(order_closed)` when there is nothing to give back."""
+        ...
+
     async def create(self, member_id: str, number: str, reason: str, idempotency_key: str) -> ReturnRequest: ...
 
     async def progress(self, member_id: str, number: str | None = None) -> tuple[ReturnRequest, ...]:
@@ -325,15 +433,33 @@ class Returns(Protocol):
         ...
 
 
+class Invoices(Protocol):
+    async def request(self, member_id: str, number: str, title: str, idempotency_key: str) -> InvoiceReceipt: ...
+
+    async def progress(self, member_id: str, number: str) -> InvoiceProgress: ...
+
+    async def resend(self, member_id: str, number: str, email: str | None, idempotency_key: str) -> InvoiceDelivery:
+        """To the address on file when `email` is None. Raises `NotAllowed(not_requested | not_issued)`."""
+        ...
+
+
 class Members(Protocol):
     async def get(self, member_id: str) -> Member: ...
+
+    async def benefits(self, member_id: str) -> tuple[LevelBenefits, ...]:
+        """Of every level, the lowest first; `get` tells which one is the member's."""
+        ...
 
     async def points(self, member_id: str) -> PointsBalance: ...
 
     async def redeem(self, member_id: str, points: int, idempotency_key: str) -> Redemption: ...
 
     async def coupons(self, member_id: str) -> tuple[Coupon, ...]:
-        """Usable ones first, soonest to expire first; then used and expired ones."""
+        """Usable ones first, soonest to expire first; then upcoming, used and expired ones."""
+        ...
+
+    async def check_coupons(self, member_id: str, number: str | None = None) -> tuple[CouponCheck, ...]:
+        """Each coupon and why it cannot be used: for this order's goods, or at all when no order is named."""
         ...
 
 
@@ -348,6 +474,18 @@ class Shop(Protocol):
 
     @property
     def returns(self) -> Returns: ...
+
+    @property
+    def exchanges(self) -> Exchanges: ...
+
+    @property
+    def repairs(self) -> Repairs: ...
+
+    @property
+    def prices(self) -> Prices: ...
+
+    @property
+    def invoices(self) -> Invoices: ...
 
     @property
     def members(self) -> Members: ...
@@ -382,6 +520,7 @@ _RETURN_LABELS = {
     ReturnStatus.REJECTED: "已驳回",
 }
 _COUPON_LABELS = {
+    CouponStatus.UPCOMING: "未到可用时间",
     CouponStatus.AVAILABLE: "可使用",
     CouponStatus.USED: "已使用",
     CouponStatus.EXPIRED: "已过期",

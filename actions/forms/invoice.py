@@ -74,5 +74,5 @@ class SubmitInvoice(Submit, MemberAction):
 
     async def serve(self, turn: Turn, member_id: str, answer: Answer) -> None:
         number, title = turn.slots["order_number"], turn.slots["invoice_title"]
-        receipt = await self.services.orders.request_invoice(member_id, number, title, self.key(turn))
+        receipt = await self.services.invoices.request(member_id, number, title, self.key(turn))
         answer.say("utter_invoice_requested", title=receipt.title, amount=money(receipt.amount))

@@ -73,6 +73,7 @@ def _demo_shop(settings: Settings) -> Step:
         "demo-shop",
         "Demo shop: customers, orders, parcels, points",
         run,
+        inputs=(settings.home / "actions" / "backends" / "demo_shop",),
         outputs=_files_of(settings.demo_shop_url),
         values=(settings.demo_shop_url,),
     )

@@ -4,9 +4,8 @@ import pytest
 
 from actions.backends.protocols import OrderStatus
 from actions.server import build_executor
-from actions.services import Services
 from tests.actions.call import Caller
-from tests.actions.fake_shop import NOW, FakeShop, order
+from tests.actions.fake_shop import NOW, FakeShop, order, services_of
 from tests.e2e.talk import KnowledgeInMemory, TicketsInMemory
 
 
@@ -38,6 +37,6 @@ def tickets() -> TicketsInMemory:
 
 @pytest.fixture
 def caller(shop: FakeShop, knowledge: KnowledgeInMemory, tickets: TicketsInMemory) -> Callable[..., Caller]:
-    services = Services(shop, shop, shop, shop.members, knowledge, tickets, clock=lambda: NOW, deadline_seconds=0.2)
+    services = services_of(shop, knowledge, tickets, clock=lambda: NOW, deadline_seconds=0.2)
     executor = build_executor(services)
     return lambda member_id="M1": Caller(executor, member_id)

@@ -5,11 +5,31 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
+from actions.backends.aftersales import (
+    ExchangeItem,
+    ExchangeOptions,
+    ExchangeRequest,
+    ExchangeStatus,
+    PriceCheck,
+    PriceClaim,
+    PriceItem,
+    RepairRequest,
+    RepairStatus,
+    Variant,
+    Warranty,
+    WarrantyCheck,
+)
 from actions.backends.protocols import (
     Coupon,
+    CouponCheck,
     CouponStatus,
+    InvoiceDelivery,
+    InvoiceProgress,
     InvoiceReceipt,
+    InvoiceStatus,
+    LevelBenefits,
     MaskedAddress,
     Member,
     NotAllowed,
@@ -19,6 +39,7 @@ from actions.backends.protocols import (
     PointsBalance,
     Redemption,
     Refund,
+    RefundQuote,
     Refusal,
     ReturnEligibility,
     ReturnKind,
@@ -29,6 +50,7 @@ from actions.backends.protocols import (
     TrackPoint,
     UrgeReceipt,
 )
+from actions.services import Knowledge, Services, Tickets
 from core.errors import NotFound, Unavailable
 
 NOW = datetime(2026, 11, 10, 4, 0, tzinfo=UTC)
@@ -66,13 +88,33 @@ def order(tail: str, status: OrderStatus, *items: str, days_ago: int = 2, amount
     )
 
 
+def services_of(shop: "FakeShop", knowledge: Knowledge, tickets: Tickets, **more: Any) -> Services:
+    return Services(
+        orders=shop,
+        logistics=shop,
+        returns=shop,
+        exchanges=shop.exchanges,
+        repairs=shop.repairs,
+        prices=shop.prices,
+        invoices=shop.invoices,
+        members=shop.members,
+        knowledge=knowledge,
+        tickets=tickets,
+        **more,
+    )
+
+
 class FakeShop:
-    """Orders, logistics and returns at once; `members` stands beside. `orders_of`: by member, newest first."""
+    """Orders, logistics and returns at once; the others stand beside. `orders_of`: by member, newest first."""
 
     def __init__(self, **orders_of: Iterable[Order]) -> None:
         self.orders_of = {member: list(orders) for member, orders in orders_of.items()}
         self.returns_of: dict[str, list[ReturnRequest]] = {}
         self.members = FakeMembers(self)
+        self.exchanges = FakeExchanges(self)
+        self.repairs = FakeRepairs(self)
+        self.prices = FakePrices(self)
+        self.invoices = FakeInvoices(self)
         self.refusals: dict[str, NotAllowed] = {}
         """By method name: what it refuses with."""
         self.down = False
@@ -87,7 +129,7 @@ class FakeShop:
 
     async def get(self, member_id: str, number: str) -> Order:
         await self.work()
-        return self._order(member_id, number)
+        return self.order(member_id, number)
 
     async def urge(self, member_id: str, number: str, idempotency_key: str) -> UrgeReceipt:
         await self.effect("urge", number, idempotency_key)
@@ -95,19 +137,15 @@ class FakeShop:
 
     async def cancel(self, member_id: str, number: str, reason: str, idempotency_key: str) -> Order:
         await self.effect("cancel", number, idempotency_key)
-        return replace(self._order(member_id, number), status=OrderStatus.REFUNDING)
+        return replace(self.order(member_id, number), status=OrderStatus.REFUNDING)
 
     async def change_address(self, member_id: str, number: str, address: str, idempotency_key: str) -> Order:
         await self.effect("change_address", number, address, idempotency_key)
-        return self._order(member_id, number)
-
-    async def request_invoice(self, member_id: str, number: str, title: str, idempotency_key: str) -> InvoiceReceipt:
-        await self.effect("request_invoice", number, title, idempotency_key)
-        return InvoiceReceipt(number, title, self._order(member_id, number).amount, NOW)
+        return self.order(member_id, number)
 
     async def track(self, member_id: str, order_number: str) -> Shipment:
         await self.work()
-        found = self._order(member_id, order_number)
+        found = self.order(member_id, order_number)
         if found.tracking_number is None or found.carrier is None:
             raise NotAllowed(Refusal.NOT_SHIPPED)
         point = TrackPoint(NOW - timedelta(hours=1), "杭州", "快件到达杭州转运中心")
@@ -116,14 +154,21 @@ class FakeShop:
 
     async def eligibility(self, member_id: str, number: str) -> ReturnEligibility:
         await self.work()
-        found = self._order(member_id, number)
+        found = self.order(member_id, number)
         if refusal := self.refusals.get("eligibility"):
             return ReturnEligibility(number, False, refusal.code, NOW - timedelta(days=1))
         return ReturnEligibility(number, True, None, NOW + timedelta(days=5), found.amount)
 
+    async def quote(self, member_id: str, number: str) -> RefundQuote:
+        await self.work()
+        paid, nothing = self.order(member_id, number).amount, Decimal("0.00")
+        if refusal := self.refusals.get("quote"):
+            raise refusal
+        return RefundQuote(number, paid, "微信支付", paid, nothing, nothing, nothing, nothing)
+
     async def create(self, member_id: str, number: str, reason: str, idempotency_key: str) -> ReturnRequest:
         await self.effect("create", number, reason, idempotency_key)
-        refund = Refund(self._order(member_id, number).amount, "微信支付", date(2026, 11, 17))
+        refund = Refund(self.order(member_id, number).amount, "微信支付", date(2026, 11, 17))
         made = ReturnRequest(
             "TH202611080001", number, ReturnKind.RETURN, ReturnStatus.REQUESTED, reason, NOW, NOW, refund
         )
@@ -135,7 +180,7 @@ class FakeShop:
         requests = self.returns_of.get(member_id, [])
         return tuple(request for request in requests if number in {None, request.order_number})
 
-    def _order(self, member_id: str, number: str) -> Order:
+    def order(self, member_id: str, number: str) -> Order:
         for found in self.orders_of.get(member_id, []):
             if found.number == number:
                 return found
@@ -152,6 +197,107 @@ class FakeShop:
             await asyncio.sleep(self.seconds)
         if self.down:
             raise Unavailable("the shop is down")
+
+
+class FakeExchanges:
+    """A piece comes in its own size M, in L, and in red; XL is sold out."""
+
+    def __init__(self, shop: FakeShop) -> None:
+        self._shop = shop
+        self.requests: list[ExchangeRequest] = []
+
+    async def options(self, member_id: str, number: str) -> ExchangeOptions:
+        await self._shop.work()
+        found = self._shop.order(member_id, number)
+        if refusal := self._shop.refusals.get("options"):
+            return ExchangeOptions(number, False, refusal.code, NOW - timedelta(days=1))
+        items = tuple(ExchangeItem(item.sku, item.name, _variants(item)) for item in found.items)
+        return ExchangeOptions(number, True, None, NOW + timedelta(days=5), items)
+
+    async def create(
+        self, member_id: str, number: str, sku: str, wanted_sku: str, reason: str, idempotency_key: str
+    ) -> ExchangeRequest:
+        await self._shop.effect("exchange", number, sku, wanted_sku, reason, idempotency_key)
+        status = ExchangeStatus.REQUESTED
+        return ExchangeRequest("HH202611080001", number, sku, wanted_sku, reason, status, NOW, NOW)
+
+    async def progress(self, member_id: str, number: str | None = None) -> tuple[ExchangeRequest, ...]:
+        await self._shop.work()
+        return tuple(request for request in self.requests if number in {None, request.order_number})
+
+
+def _variants(item: OrderItem) -> tuple[Variant, ...]:
+    kinds = (("雾蓝", "M", 5), ("雾蓝", "L", 3), ("雾蓝", "XL", 0), ("红色", "M", 2))
+    return tuple(
+        Variant(f"{item.sku}-{n}" if n else item.sku, f"{item.name} {color} {size}", stock, color, size)
+        for n, (color, size, stock) in enumerate(kinds)
+    )
+
+
+class FakeRepairs:
+    def __init__(self, shop: FakeShop) -> None:
+        self._shop = shop
+        self.covered = True
+        self.requests: list[RepairRequest] = []
+
+    async def warranty(self, member_id: str, number: str) -> WarrantyCheck:
+        await self._shop.work()
+        found = self._shop.order(member_id, number)
+        if refusal := self._shop.refusals.get("warranty"):
+            return WarrantyCheck(number, False, refusal.code)
+        items = tuple(Warranty(item.sku, item.name, date(2027, 11, 9), self.covered) for item in found.items)
+        return WarrantyCheck(number, True, None, items)
+
+    async def create(self, member_id: str, number: str, sku: str, fault: str, idempotency_key: str) -> RepairRequest:
+        await self._shop.effect("repair", number, sku, fault, idempotency_key)
+        status, pickup_on = RepairStatus.REQUESTED, date(2026, 11, 11)
+        return RepairRequest("WX202611080001", number, sku, fault, status, self.covered, NOW, NOW, pickup_on)
+
+    async def progress(self, member_id: str, number: str | None = None) -> tuple[RepairRequest, ...]:
+        await self._shop.work()
+        return tuple(request for request in self.requests if number in {None, request.order_number})
+
+
+class FakePrices:
+    """Everything has become ten yuan cheaper."""
+
+    def __init__(self, shop: FakeShop) -> None:
+        self._shop = shop
+
+    async def check(self, member_id: str, number: str) -> PriceCheck:
+        await self._shop.work()
+        found = self._shop.order(member_id, number)
+        if refusal := self._shop.refusals.get("check"):
+            return PriceCheck(number, False, refusal.code, NOW - timedelta(days=1))
+        items = tuple(PriceItem(i.sku, i.name, i.quantity, i.price, i.price - 10) for i in found.items)
+        return PriceCheck(number, True, None, NOW + timedelta(days=3), Decimal("10.00") * len(items), items)
+
+    async def claim(self, member_id: str, number: str, idempotency_key: str) -> PriceClaim:
+        await self._shop.effect("claim", number, idempotency_key)
+        return PriceClaim(number, Decimal("10.00"), "微信支付", NOW, date(2026, 11, 13))
+
+
+class FakeInvoices:
+    def __init__(self, shop: FakeShop) -> None:
+        self._shop = shop
+        self.status = InvoiceStatus.NOT_REQUESTED
+
+    async def request(self, member_id: str, number: str, title: str, idempotency_key: str) -> InvoiceReceipt:
+        await self._shop.effect("request_invoice", number, title, idempotency_key)
+        return InvoiceReceipt(number, title, self._shop.order(member_id, number).amount, NOW)
+
+    async def progress(self, member_id: str, number: str) -> InvoiceProgress:
+        await self._shop.work()
+        amount = self._shop.order(member_id, number).amount
+        if self.status is InvoiceStatus.NOT_REQUESTED:
+            return InvoiceProgress(number, self.status, amount)
+        issued = NOW if self.status is InvoiceStatus.ISSUED else None
+        sent_to = "li***@example.com" if issued else None
+        return InvoiceProgress(number, self.status, amount, "个人", NOW, NOW + timedelta(days=1), issued, sent_to)
+
+    async def resend(self, member_id: str, number: str, email: str | None, idempotency_key: str) -> InvoiceDelivery:
+        await self._shop.effect("resend", number, email or "", idempotency_key)
+        return InvoiceDelivery(number, "li***@example.com", NOW)
 
 
 class FakeMembers:
@@ -176,3 +322,11 @@ class FakeMembers:
     async def coupons(self, member_id: str) -> tuple[Coupon, ...]:
         await self._shop.work()
         return self.owned
+
+    async def benefits(self, member_id: str) -> tuple[LevelBenefits, ...]:
+        await self._shop.work()
+        return (LevelBenefits("银卡", 1000, ("积分 1.2 倍",)), LevelBenefits("金卡", 5000, ("积分 1.5 倍",)))
+
+    async def check_coupons(self, member_id: str, number: str | None = None) -> tuple[CouponCheck, ...]:
+        await self._shop.work()
+        return tuple(CouponCheck(coupon) for coupon in self.owned)

@@ -138,7 +138,8 @@ async def test_the_shop_refuses_and_says_why(returning: InForm, shop: FakeShop):
 
 @pytest.mark.parametrize("code", [code for code in Refusal if not code.endswith(("step", "points"))])
 async def test_every_refusal_of_a_return_has_its_words(returning: InForm, shop: FakeShop, code: Refusal):
-    shop.refusals["create"] = NotAllowed(code, details={"deadline": "2026-11-09T00:00:00+08:00", "urged_at": "刚才"})
+    at = "2026-11-09T00:00:00+08:00"
+    shop.refusals["create"] = NotAllowed(code, details={"deadline": at, "urged_at": at, "expected_at": at})
     await returning.open("退货", reason="漏水")
     told = await returning.hear("好", "affirm")
     assert told is not None and len(told.responses) == 1

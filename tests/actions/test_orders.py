@@ -4,9 +4,8 @@ import pytest
 
 from actions.backends.protocols import NotAllowed, OrderStatus, Refusal
 from actions.server import build_executor
-from actions.services import Services
 from tests.actions.call import Caller
-from tests.actions.fake_shop import NOW, FakeShop, order
+from tests.actions.fake_shop import NOW, FakeShop, order, services_of
 
 PAID, ON_THE_WAY, OTHER_PARCEL, RECEIVED, OLD = (f"KF20261108000{tail}" for tail in range(1, 6))
 
@@ -177,7 +176,7 @@ async def test_an_order_out_of_the_blue_is_looked_up(caller):
     ],
 )
 async def test_a_promise_is_kept_or_missed(shop, knowledge, tickets, today: int, response: str, eta: str):
-    services = Services(shop, shop, shop, shop.members, knowledge, tickets, clock=lambda: NOW.replace(day=today))
+    services = services_of(shop, knowledge, tickets, clock=lambda: NOW.replace(day=today))
     customer = Caller(build_executor(services))
     answered = await customer.hear("action_track_logistics", "到哪了", "track_logistics", order_number=ON_THE_WAY)
     assert answered.responses == [response] and answered.said[0]["eta"] == eta

@@ -14,14 +14,14 @@ from actions.server import build_executor, router
 from actions.services import Services
 from core.errors import KefuError
 from tests.actions.call import DOMAIN, HOME, responses
-from tests.actions.fake_shop import FakeShop
+from tests.actions.fake_shop import FakeShop, services_of
 
 TOKEN = "action-token"
 
 
 @pytest.fixture
 def services(shop: FakeShop, knowledge, tickets) -> Services:
-    return Services(shop, shop, shop, shop.members, knowledge, tickets)
+    return services_of(shop, knowledge, tickets)
 
 
 @pytest.fixture

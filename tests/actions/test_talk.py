@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from actions.backends.protocols import Member, PointsBalance
+from actions.backends.protocols import Member, PointsBalance, PointsExpiry
 from handoff.decision import Decision, Signals, decide, load_thresholds
 from tests.actions.fake_shop import NOW, FakeShop
 from tests.e2e.talk import KnowledgeInMemory, found
@@ -122,8 +122,8 @@ async def test_points(caller, shop: FakeShop):
     customer = caller()
     for balance, response in [
         (PointsBalance(860, ()), "utter_points"),
-        (PointsBalance(860, (), 300, date(2026, 12, 31)), "utter_points_expiring"),
-        (PointsBalance(860, (), 300, date(2027, 6, 30)), "utter_points"),
+        (PointsBalance(860, (), (PointsExpiry(300, date(2026, 12, 31)),)), "utter_points_expiring"),
+        (PointsBalance(860, (), (PointsExpiry(300, date(2027, 6, 30)),)), "utter_points"),
         (PointsBalance(0, ()), "utter_points_none"),
     ]:
         shop.members.balance = balance

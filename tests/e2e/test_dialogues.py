@@ -33,7 +33,18 @@ def shop_url(tmp_path_factory: pytest.TempPathFactory) -> str:
 def services(shop_url: str) -> Services:
     shop = DemoShop(shop_url)
     knowledge = KnowledgeInMemory({"kb-fee": "质量问题的退货运费由我们承担。"})
-    return Services(shop.orders, shop.logistics, shop.returns, shop.members, knowledge, TicketsInMemory())
+    return Services(
+        orders=shop.orders,
+        logistics=shop.logistics,
+        returns=shop.returns,
+        exchanges=shop.exchanges,
+        repairs=shop.repairs,
+        prices=shop.prices,
+        invoices=shop.invoices,
+        members=shop.members,
+        knowledge=knowledge,
+        tickets=TicketsInMemory(),
+    )
 
 
 @pytest.fixture(scope="module")

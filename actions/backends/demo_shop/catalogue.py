@@ -8,6 +8,9 @@ from typing import Any
 
 import yaml
 
+from actions.backends.aftersales import Variant
+
+_STOCK = 20
 DATA = Path(__file__).parent / "data"
 
 
@@ -17,7 +20,14 @@ class Product:
     name: str
     category: str
     price: Decimal
+    """What orders were paid at."""
+    now: Decimal
+    """What it costs today."""
     returnable: bool
+    warranty: int | None
+    """Months; None: no repair service."""
+    variants: tuple[Variant, ...]
+    """Itself first, then its other colours and sizes."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,7 @@ class Level:
     growth: int
     share: float
     vip: bool
+    benefits: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -50,7 +61,14 @@ class Carrier:
 def products() -> dict[str, Product]:
     return {
         entry["sku"]: Product(
-            entry["sku"], entry["name"], category, Decimal(entry["price"]), entry.get("returnable", True)
+            sku=entry["sku"],
+            name=entry["name"],
+            category=category,
+            price=Decimal(entry["price"]),
+            now=Decimal(entry.get("now", entry["price"])),
+            returnable=entry.get("returnable", True),
+            warranty=entry.get("warranty"),
+            variants=_variants(entry),
         )
         for category, entries in _load("products").items()
         for entry in entries
@@ -74,7 +92,7 @@ def places() -> dict[str, Place]:
 
 @cache
 def levels() -> tuple[Level, ...]:
-    return tuple(Level(**entry) for entry in _load("people")["levels"])
+    return tuple(Level(**{**entry, "benefits": tuple(entry["benefits"])}) for entry in _load("people")["levels"])
 
 
 @cache
@@ -99,6 +117,19 @@ def level_at(growth: int) -> tuple[Level, Level | None]:
     reached = [level for level in levels() if level.growth <= growth]
     following = levels()[len(reached) :]
     return reached[-1], following[0] if following else None
+
+
+def _variants(entry: dict[str, Any]) -> tuple[Variant, ...]:
+    """The others differ in what their entry names; their names are the product's with that exchanged."""
+    own = Variant(entry["sku"], entry["name"], entry.get("stock", _STOCK), entry.get("color"), entry.get("size"))
+    found = [own]
+    for index, other in enumerate(entry.get("variants", ()), start=1):
+        color, size = other.get("color", own.color), other.get("size", own.size)
+        name = own.name
+        for mine, theirs in ((own.color, color), (own.size, size)):
+            name = name.replace(mine, theirs) if mine and theirs else name
+        found.append(Variant(f"{own.sku}-{index}", name, other["stock"], color, size))
+    return tuple(found)
 
 
 def _load(name: str) -> Any:

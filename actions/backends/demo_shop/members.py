@@ -1,6 +1,7 @@
 """Members, their points and their coupons in the demo shop."""
 
 import secrets
+from collections import defaultdict
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -9,14 +10,16 @@ from sqlalchemy import Row, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from actions.backends.demo_shop import rules
-from actions.backends.demo_shop.catalogue import level_at
-from actions.backends.demo_shop.lookup import require_member
+from actions.backends.demo_shop.catalogue import level_at, levels, products
+from actions.backends.demo_shop.lookup import read_file, require_member
 from actions.backends.demo_shop.rows import fen, masked_phone, yuan
 from actions.backends.demo_shop.store import Store
 from actions.backends.demo_shop.tables import coupons, members, points_entries
 from actions.backends.protocols import (
     Coupon,
+    CouponCheck,
     CouponStatus,
+    LevelBenefits,
     Member,
     NotAllowed,
     PointsBalance,
@@ -65,6 +68,11 @@ class DemoMembers:
             phone=masked_phone(row.phone),
         )
 
+    async def benefits(self, member_id: str) -> tuple[LevelBenefits, ...]:
+        async with self._store.read() as conn:
+            await require_member(conn, member_id)
+        return tuple(LevelBenefits(level.name, level.growth, level.benefits) for level in levels())
+
     async def points(self, member_id: str) -> PointsBalance:
         async with self._store.read() as conn:
             ledger = await _ledger(conn, member_id)
@@ -109,6 +117,16 @@ class DemoMembers:
                 await require_member(conn, member_id)
         return tuple(sorted((_coupon(row, self._today()) for row in rows), key=_usable_first))
 
+    async def check_coupons(self, member_id: str, number: str | None = None) -> tuple[CouponCheck, ...]:
+        goods: dict[str, Decimal] | None = None
+        if number is not None:
+            async with self._store.read() as conn:
+                file = await read_file(conn, member_id, number)
+            goods = defaultdict(Decimal)
+            for item in file.order.items:
+                goods[products()[item.sku].category] += item.price * item.quantity
+        return tuple(rules.check_coupon(coupon, goods) for coupon in await self.coupons(member_id))
+
     def _today(self) -> date:
         return self._store.clock().astimezone(rules.SHANGHAI).date()
 
@@ -146,17 +164,25 @@ def _points_coupon(points: int, today: date) -> Coupon:
 
 
 def _coupon(row: Row[Any], today: date) -> Coupon:
-    unused = CouponStatus.EXPIRED if row.valid_until < today else CouponStatus.AVAILABLE
     return Coupon(
         code=row.code,
         name=row.name,
         value=yuan(row.value_fen),
         minimum=yuan(row.minimum_fen),
         scope=row.scope,
-        status=CouponStatus.USED if row.used_at else unused,
+        status=_status(row, today),
         valid_from=row.valid_from,
         valid_until=row.valid_until,
+        order_number=row.order_number,
     )
+
+
+def _status(row: Row[Any], today: date) -> CouponStatus:
+    if row.used_at:
+        return CouponStatus.USED
+    if row.valid_until < today:
+        return CouponStatus.EXPIRED
+    return CouponStatus.UPCOMING if row.valid_from > today else CouponStatus.AVAILABLE
 
 
 def _usable_first(coupon: Coupon) -> tuple[bool, int]:

@@ -13,7 +13,6 @@ from actions.backends.demo_shop.rows import masked_address
 from actions.backends.demo_shop.store import Store
 from actions.backends.demo_shop.tables import orders
 from actions.backends.protocols import (
-    InvoiceReceipt,
     Order,
     OrderStatus,
     ReturnKind,
@@ -23,7 +22,6 @@ from actions.backends.protocols import (
 from core.errors import InvalidInput
 
 _LONGEST_ADDRESS = 200
-_LONGEST_TITLE = 100
 _LONGEST_REASON = 200
 
 
@@ -81,19 +79,6 @@ class DemoOrders:
             return replace(file.order, ship_to=replace(file.order.ship_to, region=masked_address(address)))
 
         return await self._store.once(Order, member_id, idempotency_key, ("change_address", number, address), work)
-
-    async def request_invoice(self, member_id: str, number: str, title: str, idempotency_key: str) -> InvoiceReceipt:
-        title = _text("title", title, _LONGEST_TITLE)
-        now = self._store.clock()
-
-        async def work(conn: AsyncConnection) -> InvoiceReceipt:
-            file = await read_file(conn, member_id, number, lock=True)
-            if refusal := rules.refuse_invoice(file):
-                raise refusal
-            await _set(conn, number, invoice_title=title)
-            return InvoiceReceipt(number, title, file.order.amount, now)
-
-        return await self._store.once(InvoiceReceipt, member_id, idempotency_key, ("invoice", number, title), work)
 
 
 def _text(name: str, value: str, longest: int) -> str:

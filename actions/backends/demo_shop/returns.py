@@ -1,18 +1,21 @@
 """Returns and refunds in the demo shop."""
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from actions.backends.demo_shop import rules
 from actions.backends.demo_shop.lookup import read_file, require_member
-from actions.backends.demo_shop.rows import fen, return_request
+from actions.backends.demo_shop.rows import fen, return_request, service_number
 from actions.backends.demo_shop.store import Store
 from actions.backends.demo_shop.tables import orders, returns
 from actions.backends.protocols import (
     OrderStatus,
     Refund,
+    RefundQuote,
+    RefundShare,
     ReturnEligibility,
     ReturnKind,
     ReturnRequest,
@@ -39,7 +42,14 @@ class DemoReturns:
         deadline = rules.return_deadline(file.order)
         if refusal := rules.refuse_return(file, self._store.clock()):
             return ReturnEligibility(number, False, refusal.code, deadline)
-        return ReturnEligibility(number, True, None, deadline, file.order.amount)
+        return ReturnEligibility(number, True, None, deadline, quote(file).amount)
+
+    async def quote(self, member_id: str, number: str) -> RefundQuote:
+        async with self._store.read() as conn:
+            file = await read_file(conn, member_id, number)
+        if refusal := rules.refuse_quote(file):
+            raise refusal
+        return quote(file)
 
     async def create(self, member_id: str, number: str, reason: str, idempotency_key: str) -> ReturnRequest:
         reason = reason.strip()
@@ -66,6 +76,30 @@ class DemoReturns:
         return tuple(return_request(row) for row in rows)
 
 
+def quote(file: rules.OrderFile) -> RefundQuote:
+    """Before anything was sent the postage comes back too; a coupon and points came off each line by its price."""
+    order, sent = file.order, file.order.shipped_at is not None
+    prices = [item.price * item.quantity for item in order.items]
+    lines = zip(order.items, prices, rules.shares(file.coupon, prices), rules.shares(file.points, prices), strict=True)
+    goods, postage_back = sum(prices, Decimal("0.00")), Decimal("0.00") if sent else file.postage
+    return RefundQuote(
+        order_number=order.number,
+        amount=goods - file.coupon - file.points + postage_back - file.price_protection,
+        method=file.payment,
+        goods=goods,
+        coupon=file.coupon,
+        points=file.points,
+        postage=file.postage,
+        postage_back=postage_back,
+        price_protection=file.price_protection,
+        points_back=int(file.points * rules.POINTS_STEP),
+        items=tuple(
+            RefundShare(item.sku, item.name, item.quantity, price, coupon, points)
+            for item, price, coupon, points in lines
+        ),
+    )
+
+
 async def open_return(
     conn: AsyncConnection,
     member_id: str,
@@ -82,23 +116,18 @@ async def open_return(
     ).scalar_one()
     expected = (now + timedelta(days=_REFUND_DAYS[kind])).astimezone(rules.SHANGHAI).date()
     request = ReturnRequest(
-        number=return_number(order.number, earlier),
+        number=service_number("TH", order.number, earlier),
         order_number=order.number,
         kind=kind,
         status=status,
         reason=reason,
         created_at=now,
         updated_at=now,
-        refund=Refund(order.amount, file.payment, expected),
+        refund=Refund(quote(file).amount, file.payment, expected),
     )
     await conn.execute(insert(returns).values(return_row(member_id, request)))
     await conn.execute(update(orders).where(orders.c.number == order.number).values(status=OrderStatus.REFUNDING))
     return request
-
-
-def return_number(order_number: str, earlier: int) -> str:
-    """TH202611080123, and TH202611080123-2 for another try after a refusal."""
-    return "TH" + order_number.removeprefix("KF") + (f"-{earlier + 1}" if earlier else "")
 
 
 def return_row(member_id: str, request: ReturnRequest) -> dict[str, object]:

@@ -31,12 +31,22 @@ def fen(yuan: Decimal) -> int:
     return int(yuan.scaleb(2))
 
 
+def service_number(prefix: str, order_number: str, earlier: int) -> str:
+    """TH202611080123, and TH202611080123-2 for the next request about the same order."""
+    return prefix + order_number.removeprefix("KF") + (f"-{earlier + 1}" if earlier else "")
+
+
 def masked_name(name: str) -> str:
     return name[:1] + "*" * max(1, len(name) - 1)
 
 
 def masked_phone(phone: str) -> str:
     return f"{phone[:3]}****{phone[-4:]}"
+
+
+def masked_email(email: str) -> str:
+    name, _, host = email.partition("@")
+    return f"{name[:2]}***@{host}"
 
 
 def masked_address(address: str) -> str:
@@ -66,7 +76,17 @@ def _order_file(lines: list[Row[Any]]) -> OrderFile:
         tracking_number=row.tracking_number,
         invoice_title=row.invoice_title,
     )
-    return OrderFile(order, row.payment, row.urged_at, all(line.returnable for line in lines))
+    return OrderFile(
+        order=order,
+        payment=row.payment,
+        urged_at=row.urged_at,
+        returnable=all(line.returnable for line in lines),
+        coupon=yuan(row.coupon_fen),
+        points=yuan(row.points_fen),
+        postage=yuan(row.postage_fen),
+        price_protection=yuan(row.price_protection_fen),
+        in_service=bool(row.in_service),
+    )
 
 
 def return_request(row: Row[Any]) -> ReturnRequest:

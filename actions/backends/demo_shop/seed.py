@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import insert, text
+from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from actions.backends.demo_shop import rules
@@ -12,7 +12,7 @@ from actions.backends.demo_shop.drawing import draw
 from actions.backends.demo_shop.store import insert_or_ignore, let_readers_in, open_engine, write_transaction
 from actions.backends.demo_shop.tables import metadata, seeds
 
-_NAME = "demo"
+_NAME = "demo-2"  # changes with the tables and with what is drawn: older data are replaced
 _LOCK = 0x4B454655  # any number of our own; two seedings at once must not both make the tables
 
 
@@ -30,7 +30,8 @@ def demo_members() -> tuple[DemoMember, ...]:
 
 
 async def seed(url: str, anchor: date | None = None) -> bool:
-    """Make the tables and fill them; False when that was done before. All or nothing.
+    """Make the tables and fill them; False when that was done before. All or nothing. What an older version of this
+    shop left in them is dropped: it is a demo, and nobody's data.
 
     `anchor` is the day that the data is fresh on: today in China unless given. The first seeding fixes it.
     """
@@ -48,6 +49,9 @@ async def seed(url: str, anchor: date | None = None) -> bool:
 async def _fill(conn: AsyncConnection, anchor: date) -> bool:
     if conn.dialect.name == "postgresql":
         await conn.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    await conn.run_sync(seeds.create, checkfirst=True)
+    if (await conn.execute(select(seeds).where(seeds.c.name != _NAME))).first():
+        await conn.run_sync(metadata.drop_all)
     await conn.run_sync(metadata.create_all)
     claimed = await conn.execute(insert_or_ignore(conn, seeds).values(name=_NAME, anchor=anchor))
     if claimed.rowcount != 1:

@@ -3,9 +3,13 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from actions.backends.demo_shop.exchanges import DemoExchanges
+from actions.backends.demo_shop.invoices import DemoInvoices
 from actions.backends.demo_shop.logistics import DemoLogistics
 from actions.backends.demo_shop.members import DemoMembers
 from actions.backends.demo_shop.orders import DemoOrders
+from actions.backends.demo_shop.prices import DemoPrices
+from actions.backends.demo_shop.repairs import DemoRepairs
 from actions.backends.demo_shop.returns import DemoReturns
 from actions.backends.demo_shop.store import Store, now_utc
 
@@ -18,6 +22,10 @@ class DemoShop:
         self.orders = DemoOrders(self._store)
         self.logistics = DemoLogistics(self._store)
         self.returns = DemoReturns(self._store)
+        self.exchanges = DemoExchanges(self._store)
+        self.repairs = DemoRepairs(self._store)
+        self.prices = DemoPrices(self._store)
+        self.invoices = DemoInvoices(self._store)
         self.members = DemoMembers(self._store)
 
     async def close(self) -> None:

@@ -29,6 +29,7 @@ members = Table(
     Column("id", String(16), primary_key=True),
     Column("name", String(32), nullable=False),
     Column("phone", String(16), nullable=False),
+    Column("email", String(64), nullable=False),
     Column("growth", Integer, nullable=False),  # decides the level
     Column("joined_at", UtcDateTime(), nullable=False),
 )
@@ -39,7 +40,10 @@ orders = Table(
     Column("number", String(32), primary_key=True),
     Column("member_id", String(16), ForeignKey("members.id"), nullable=False),
     Column("status", String(24), nullable=False),
-    Column("amount_fen", Integer, nullable=False),
+    Column("amount_fen", Integer, nullable=False),  # paid: goods + postage - coupon - points
+    Column("postage_fen", Integer, nullable=False),
+    Column("coupon_fen", Integer, nullable=False),
+    Column("points_fen", Integer, nullable=False),
     Column("payment", String(16), nullable=False),
     Column("receiver", String(32), nullable=False),
     Column("phone", String(16), nullable=False),
@@ -53,6 +57,7 @@ orders = Table(
     Column("tracking_number", String(32)),
     Column("eta", Date),
     Column("invoice_title", String(128)),
+    Column("invoice_requested_at", UtcDateTime()),
     Index("ix_orders_member_created", "member_id", "created_at"),
 )
 
@@ -96,6 +101,46 @@ returns = Table(
     Column("refunded_at", UtcDateTime()),
 )
 
+exchanges = Table(
+    "exchanges",
+    metadata,
+    Column("number", String(40), primary_key=True),
+    Column("order_number", String(32), ForeignKey("orders.number"), nullable=False, index=True),
+    Column("member_id", String(16), ForeignKey("members.id"), nullable=False, index=True),
+    Column("name", String(128), nullable=False),
+    Column("wanted_name", String(128), nullable=False),
+    Column("reason", String(256), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("created_at", UtcDateTime(), nullable=False),
+    Column("updated_at", UtcDateTime(), nullable=False),
+    Column("carrier", String(16)),
+    Column("tracking_number", String(32)),
+)
+
+repairs = Table(
+    "repairs",
+    metadata,
+    Column("number", String(40), primary_key=True),
+    Column("order_number", String(32), ForeignKey("orders.number"), nullable=False, index=True),
+    Column("member_id", String(16), ForeignKey("members.id"), nullable=False, index=True),
+    Column("name", String(128), nullable=False),
+    Column("fault", String(256), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("free", Boolean, nullable=False),
+    Column("created_at", UtcDateTime(), nullable=False),
+    Column("updated_at", UtcDateTime(), nullable=False),
+    Column("pickup_on", Date),
+)
+
+# The key makes a claim possible once an order.
+price_claims = Table(
+    "price_claims",
+    metadata,
+    Column("order_number", String(32), ForeignKey("orders.number"), primary_key=True),
+    Column("amount_fen", Integer, nullable=False),
+    Column("claimed_at", UtcDateTime(), nullable=False),
+)
+
 points_entries = Table(
     "points_entries",
     metadata,
@@ -120,6 +165,7 @@ coupons = Table(
     Column("valid_from", Date, nullable=False),
     Column("valid_until", Date, nullable=False),
     Column("used_at", UtcDateTime()),
+    Column("order_number", String(32), ForeignKey("orders.number")),  # that it was used for
 )
 
 # One row for every effect that took place, with what was answered: a repeat is answered from here.

@@ -1,28 +1,51 @@
 """The protocols over HTTP: each method is one path of `openapi.yaml`."""
 
+from typing import TypeVar
+
 import httpx
 
+from actions.backends.aftersales import (
+    ExchangeOptions,
+    ExchangeRequest,
+    PriceCheck,
+    PriceClaim,
+    RepairRequest,
+    WarrantyCheck,
+)
 from actions.backends.http.breaker import Breaker
 from actions.backends.http.client import Client
 from actions.backends.protocols import (
     Coupon,
+    CouponCheck,
+    InvoiceDelivery,
+    InvoiceProgress,
     InvoiceReceipt,
+    LevelBenefits,
     Member,
     Order,
     PointsBalance,
     Redemption,
+    RefundQuote,
     ReturnEligibility,
     ReturnRequest,
     Shipment,
     UrgeReceipt,
 )
 
+T = TypeVar("T")
 _MEMBER = "/members/{member_id}"
 _ORDER = "/members/{member_id}/orders/{number}"
 
 
 def _ids(member_id: str, number: str) -> dict[str, str]:
     return {"member_id": member_id, "number": number}
+
+
+async def _about(client: Client, kind: type[T], path: str, member_id: str, number: str | None) -> T:
+    """What a member has of something, or only what belongs to one order."""
+    if number is None:
+        return await client.get(kind, _MEMBER + path, {"member_id": member_id})
+    return await client.get(kind, _MEMBER + path, _ids(member_id, number), order_number=number)
 
 
 class HttpOrders:
@@ -47,10 +70,6 @@ class HttpOrders:
         ids, body = _ids(member_id, number), {"address": address}
         return await self._client.send(Order, "PUT", _ORDER + "/address", ids, idempotency_key, body)
 
-    async def request_invoice(self, member_id: str, number: str, title: str, idempotency_key: str) -> InvoiceReceipt:
-        ids, body = _ids(member_id, number), {"title": title}
-        return await self._client.send(InvoiceReceipt, "POST", _ORDER + "/invoice", ids, idempotency_key, body)
-
 
 class HttpLogistics:
     def __init__(self, client: Client) -> None:
@@ -67,15 +86,75 @@ class HttpReturns:
     async def eligibility(self, member_id: str, number: str) -> ReturnEligibility:
         return await self._client.get(ReturnEligibility, _ORDER + "/return-eligibility", _ids(member_id, number))
 
+    async def quote(self, member_id: str, number: str) -> RefundQuote:
+        return await self._client.get(RefundQuote, _ORDER + "/refund-quote", _ids(member_id, number))
+
     async def create(self, member_id: str, number: str, reason: str, idempotency_key: str) -> ReturnRequest:
         ids, body = _ids(member_id, number), {"reason": reason}
         return await self._client.send(ReturnRequest, "POST", _ORDER + "/returns", ids, idempotency_key, body)
 
     async def progress(self, member_id: str, number: str | None = None) -> tuple[ReturnRequest, ...]:
-        path = _MEMBER + "/returns"
-        if number is None:
-            return await self._client.get(tuple[ReturnRequest, ...], path, {"member_id": member_id})
-        return await self._client.get(tuple[ReturnRequest, ...], path, _ids(member_id, number), order_number=number)
+        return await _about(self._client, tuple[ReturnRequest, ...], "/returns", member_id, number)
+
+
+class HttpExchanges:
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def options(self, member_id: str, number: str) -> ExchangeOptions:
+        return await self._client.get(ExchangeOptions, _ORDER + "/exchange-options", _ids(member_id, number))
+
+    async def create(
+        self, member_id: str, number: str, sku: str, wanted_sku: str, reason: str, idempotency_key: str
+    ) -> ExchangeRequest:
+        ids, body = _ids(member_id, number), {"sku": sku, "wanted_sku": wanted_sku, "reason": reason}
+        return await self._client.send(ExchangeRequest, "POST", _ORDER + "/exchanges", ids, idempotency_key, body)
+
+    async def progress(self, member_id: str, number: str | None = None) -> tuple[ExchangeRequest, ...]:
+        return await _about(self._client, tuple[ExchangeRequest, ...], "/exchanges", member_id, number)
+
+
+class HttpRepairs:
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def warranty(self, member_id: str, number: str) -> WarrantyCheck:
+        return await self._client.get(WarrantyCheck, _ORDER + "/warranty", _ids(member_id, number))
+
+    async def create(self, member_id: str, number: str, sku: str, fault: str, idempotency_key: str) -> RepairRequest:
+        ids, body = _ids(member_id, number), {"sku": sku, "fault": fault}
+        return await self._client.send(RepairRequest, "POST", _ORDER + "/repairs", ids, idempotency_key, body)
+
+    async def progress(self, member_id: str, number: str | None = None) -> tuple[RepairRequest, ...]:
+        return await _about(self._client, tuple[RepairRequest, ...], "/repairs", member_id, number)
+
+
+class HttpPrices:
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def check(self, member_id: str, number: str) -> PriceCheck:
+        return await self._client.get(PriceCheck, _ORDER + "/price-protection", _ids(member_id, number))
+
+    async def claim(self, member_id: str, number: str, idempotency_key: str) -> PriceClaim:
+        ids = _ids(member_id, number)
+        return await self._client.send(PriceClaim, "POST", _ORDER + "/price-protection", ids, idempotency_key, None)
+
+
+class HttpInvoices:
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def request(self, member_id: str, number: str, title: str, idempotency_key: str) -> InvoiceReceipt:
+        ids, body = _ids(member_id, number), {"title": title}
+        return await self._client.send(InvoiceReceipt, "POST", _ORDER + "/invoice", ids, idempotency_key, body)
+
+    async def progress(self, member_id: str, number: str) -> InvoiceProgress:
+        return await self._client.get(InvoiceProgress, _ORDER + "/invoice", _ids(member_id, number))
+
+    async def resend(self, member_id: str, number: str, email: str | None, idempotency_key: str) -> InvoiceDelivery:
+        ids, path = _ids(member_id, number), _ORDER + "/invoice/deliveries"
+        return await self._client.send(InvoiceDelivery, "POST", path, ids, idempotency_key, {"email": email})
 
 
 class HttpMembers:
@@ -84,6 +163,10 @@ class HttpMembers:
 
     async def get(self, member_id: str) -> Member:
         return await self._client.get(Member, _MEMBER, {"member_id": member_id})
+
+    async def benefits(self, member_id: str) -> tuple[LevelBenefits, ...]:
+        path = _MEMBER + "/benefits"
+        return await self._client.get(tuple[LevelBenefits, ...], path, {"member_id": member_id})
 
     async def points(self, member_id: str) -> PointsBalance:
         return await self._client.get(PointsBalance, _MEMBER + "/points", {"member_id": member_id})
@@ -95,6 +178,9 @@ class HttpMembers:
 
     async def coupons(self, member_id: str) -> tuple[Coupon, ...]:
         return await self._client.get(tuple[Coupon, ...], _MEMBER + "/coupons", {"member_id": member_id})
+
+    async def check_coupons(self, member_id: str, number: str | None = None) -> tuple[CouponCheck, ...]:
+        return await _about(self._client, tuple[CouponCheck, ...], "/coupon-checks", member_id, number)
 
 
 class HttpShop:
@@ -113,6 +199,10 @@ class HttpShop:
         self.orders = HttpOrders(self._client)
         self.logistics = HttpLogistics(self._client)
         self.returns = HttpReturns(self._client)
+        self.exchanges = HttpExchanges(self._client)
+        self.repairs = HttpRepairs(self._client)
+        self.prices = HttpPrices(self._client)
+        self.invoices = HttpInvoices(self._client)
         self.members = HttpMembers(self._client)
 
     async def close(self) -> None:

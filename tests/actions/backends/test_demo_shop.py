@@ -5,6 +5,7 @@ import time
 from collections import Counter, defaultdict
 from datetime import date, datetime, timedelta
 from datetime import time as day_time
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from actions.backends.demo_shop.drawing import draw
 from actions.backends.demo_shop.rows import masked_address
 from actions.backends.demo_shop.seed import demo_members, seed
 from actions.backends.demo_shop.shop import DemoShop
+from actions.backends.demo_shop.store import open_engine
 from actions.backends.protocols import OrderStatus, Refusal, ReturnStatus
 from core.errors import Unavailable
 from tests.contracts.backends.shops import new_postgres
@@ -71,7 +73,8 @@ def test_an_orders_past_fits_its_state(rows):
     for order in rows["orders"]:
         number, status = order["number"], order["status"]
         assert number.startswith(f"KF{order['created_at'].astimezone(rules.SHANGHAI):%Y%m%d}") and len(number) == 14
-        assert order["amount_fen"] == sum(item["quantity"] * item["price_fen"] for item in lines[number])
+        goods = sum(item["quantity"] * item["price_fen"] for item in lines[number])
+        assert order["amount_fen"] == goods + order["postage_fen"] - order["coupon_fen"] - order["points_fen"]
         past = [order[name] for name in ("created_at", "paid_at", "shipped_at", "delivered_at") if order[name]]
         assert past == sorted(past)
         points = tracks[number]
@@ -91,6 +94,7 @@ def test_every_refund_has_its_request(rows):
     for order in rows["orders"]:
         assert (order["number"] in asked) == (order["status"] in (OrderStatus.REFUNDING, OrderStatus.REFUNDED))
     for row in rows["returns"]:
+        assert row["amount_fen"] > 0
         assert (row["refunded_at"] is not None) == (row["status"] is ReturnStatus.REFUNDED)
 
 
@@ -129,6 +133,20 @@ async def test_seeding_is_quick_and_happens_once(tmp_path: Path):
     await shop.close()
 
 
+async def test_the_shop_of_an_older_version_is_replaced(tmp_path: Path, postgres_url: str):
+    for url in (f"sqlite:///{tmp_path}/shop.db", await new_postgres(postgres_url)):
+        assert await seed(url, ANCHOR)
+        engine = open_engine(url)
+        async with engine.begin() as conn:
+            await conn.exec_driver_sql("update seeds set name = 'older'")
+            await conn.exec_driver_sql("alter table orders drop column coupon_fen")
+        await engine.dispose()
+        assert await seed(url, ANCHOR) and not await seed(url, ANCHOR)
+        shop = DemoShop(url)
+        assert await shop.orders.recent("M0001")
+        await shop.close()
+
+
 async def test_two_seedings_at_once_make_one_shop(tmp_path: Path, postgres_url: str):
     for url in (f"sqlite:///{tmp_path}/shop.db", await new_postgres(postgres_url)):
         assert sorted(await asyncio.gather(seed(url, ANCHOR), seed(url, ANCHOR))) == [False, True]
@@ -162,6 +180,11 @@ async def test_reads_take_less_than_two_milliseconds(shop_url: str):
         lambda: shop.members.get("M0001"),
         lambda: shop.members.points("M0002"),
         lambda: shop.members.coupons("M0002"),
+        lambda: shop.returns.quote("M0001", number),
+        lambda: shop.exchanges.options("M0001", number),
+        lambda: shop.repairs.warranty("M0001", number),
+        lambda: shop.prices.check("M0001", number),
+        lambda: shop.invoices.progress("M0001", number),
     ):
         took = []
         for _ in range(20):
@@ -210,6 +233,25 @@ async def test_a_database_that_is_busy_is_unavailable_in_time(tmp_path: Path):
 )
 def test_an_address_is_masked_below_the_district(address: str, masked: str):
     assert masked_address(address) == masked
+
+
+@pytest.mark.parametrize(
+    ("delivered", "months", "until"),
+    [
+        (date(2026, 3, 15), 12, date(2027, 3, 15)),
+        (date(2024, 2, 29), 12, date(2025, 2, 28)),
+        (date(2025, 12, 31), 36, date(2028, 12, 31)),
+        (date(2026, 8, 31), 6, date(2027, 2, 28)),
+    ],
+)
+def test_a_warranty_ends_on_the_same_day_of_its_last_month(delivered: date, months: int, until: date):
+    assert rules.warranty_until(datetime.combine(delivered, day_time(9), rules.SHANGHAI), months) == until
+
+
+@given(st.integers(0, 10**6), st.lists(st.integers(1, 10**6), min_size=1, max_size=9))
+def test_shares_lose_no_fen(total, weights):
+    parts = rules.shares(Decimal(total).scaleb(-2), [Decimal(weight) for weight in weights])
+    assert sum(parts) == Decimal(total).scaleb(-2) and len(parts) == len(weights)
 
 
 _EARNED = st.tuples(st.integers(1, 500), st.integers(0, 400))

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from actions.backends.protocols import CouponStatus, NotAllowed, Redemption, Refusal, Shop
+from actions.backends.protocols import CouponProblem, CouponStatus, NotAllowed, OrderStatus, Redemption, Refusal, Shop
 from core.errors import InvalidInput, NotFound
 
 
@@ -83,3 +83,40 @@ async def test_usable_coupons_come_first(shop: Shop) -> None:
     assert [coupon.status for coupon in coupons[:4]] == order
     assert {coupon.status for coupon in coupons[4:]} == {CouponStatus.USED, CouponStatus.EXPIRED}
     assert [c.valid_until for c in coupons[:4]] == sorted(c.valid_until for c in coupons[:4])
+
+
+async def test_points_lapse_soonest_first_and_add_up(shop: Shop) -> None:
+    points = await shop.members.points("M0002")
+    assert sum(lapse.amount for lapse in points.expiries) == points.balance
+    days = [lapse.expires_on for lapse in points.expiries]
+    assert days == sorted(set(days)) and (points.expiring, points.expires_on) == (points.expiries[0].amount, days[0])
+
+
+async def test_every_level_has_its_benefits(shop: Shop) -> None:
+    levels = await shop.members.benefits("M0001")
+    assert [level.level for level in levels] == ["普通", "银卡", "金卡", "钻石"]
+    assert [level.growth for level in levels] == [0, 1000, 5000, 20000]
+    assert "生日券 50 元" in levels[-1].benefits
+    with pytest.raises(NotFound, match="no such member"):
+        await shop.members.benefits("M9999")
+
+
+async def test_why_a_coupon_cannot_be_used(shop: Shop) -> None:
+    (unpaid,) = [o for o in await shop.orders.recent("M0001") if o.status is OrderStatus.PENDING_PAYMENT]
+    alone = {check.coupon.name: check.problem for check in await shop.members.check_coupons("M0001")}
+    checks = {check.coupon.code: check for check in await shop.members.check_coupons("M0001", unpaid.number)}
+    usable = {c.coupon.name: c for c in checks.values() if c.coupon.status is CouponStatus.AVAILABLE}
+    assert usable["会员日 10 元无门槛券"].problem is None
+    assert usable["全场满 199 减 20"].problem == CouponProblem.BELOW_MINIMUM
+    assert usable["全场满 199 减 20"].missing == Decimal("199.00") - unpaid.amount
+    assert usable["母婴满 149 减 15"].problem == CouponProblem.WRONG_CATEGORY and not alone["母婴满 149 减 15"]
+    assert alone["年货节满 399 减 60"] == CouponProblem.NOT_YET_VALID
+    problems = {check.coupon.status: check.problem for check in checks.values()}
+    assert problems[CouponStatus.USED] == CouponProblem.USED
+    assert problems[CouponStatus.EXPIRED] == CouponProblem.EXPIRED
+
+
+async def test_a_used_coupon_names_its_order(shop: Shop) -> None:
+    (dress,) = [o for o in await shop.orders.recent("M0001") if o.status is OrderStatus.DELIVERED]
+    used = [c for c in await shop.members.coupons("M0001") if c.status is CouponStatus.USED]
+    assert [(c.name, c.order_number) for c in used] == [("全场满 199 减 20", dress.number)]

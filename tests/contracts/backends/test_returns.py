@@ -74,3 +74,47 @@ async def test_progress_comes_newest_first(shop: Shop) -> None:
 
 async def test_an_order_without_a_return_has_no_progress(shop: Shop, drawn: Drawn) -> None:
     assert await shop.returns.progress(*drawn.order(OrderStatus.PAID)) == ()
+
+
+@pytest.mark.parametrize("status", [OrderStatus.PAID, OrderStatus.DELIVERED, OrderStatus.REFUNDED])
+@pytest.mark.parametrize("member_id", ["M0001", "M0002", "M0003"])
+async def test_the_refundable_amount_comes_about(shop: Shop, member_id: str, status: OrderStatus) -> None:
+    for order in await shop.orders.recent(member_id):
+        if order.status is not status:
+            continue
+        quote = await shop.returns.quote(member_id, order.number)
+        assert quote.amount == quote.goods - quote.coupon - quote.points + quote.postage_back
+        assert order.amount == quote.goods - quote.coupon - quote.points + quote.postage
+        assert quote.postage_back == (0 if order.shipped_at else quote.postage)
+        assert sum(item.amount for item in quote.items) == quote.goods - quote.coupon - quote.points
+        assert quote.points_back == quote.points * 100
+
+
+async def test_a_coupon_and_points_come_off_what_is_refunded(shop: Shop) -> None:
+    (order,) = [order for order in await shop.orders.recent("M0001") if order.status is OrderStatus.DELIVERED]
+    quote = await shop.returns.quote("M0001", order.number)
+    assert [str(part) for part in (quote.goods, quote.coupon, quote.points, quote.amount)] == [
+        "279.00",
+        "20.00",
+        "5.00",
+        "254.00",
+    ]
+    assert (await shop.returns.create("M0001", order.number, "不喜欢", "k")).refund.amount == quote.amount
+
+
+async def test_postage_stays_once_something_was_sent(shop: Shop) -> None:
+    (refunded,) = [order for order in await shop.orders.recent("M0003") if order.status is OrderStatus.REFUNDED]
+    quote = await shop.returns.quote("M0003", refunded.number)
+    assert (str(quote.postage), str(quote.postage_back)) == ("8.00", "0.00")
+    (request,) = await shop.returns.progress("M0003", refunded.number)
+    assert request.refund.amount == quote.amount
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(OrderStatus.PENDING_PAYMENT, Refusal.NOT_PAID), (OrderStatus.CANCELLED, Refusal.ORDER_CLOSED)],
+)
+async def test_nothing_paid_nothing_back(shop: Shop, drawn: Drawn, status: OrderStatus, code: Refusal) -> None:
+    with pytest.raises(NotAllowed) as caught:
+        await shop.returns.quote(*drawn.order(status))
+    assert caught.value.code == code

@@ -40,7 +40,7 @@ def draw(anchor: date) -> Rows:
     for customer in customers:
         hero = shaped.get(customer.id, {})
         draw_ledger(rng, midnight, customer, orders_of[customer.id], hero.get("points"), rows)
-        draw_coupons(rng, midnight, customer, hero.get("coupons"), rows)
+        draw_coupons(rng, midnight, customer, hero, drawing.paid_with(customer), rows)
     return {name: [_whole_seconds(row) for row in table] for name, table in rows.items()}
 
 

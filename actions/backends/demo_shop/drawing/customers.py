@@ -42,6 +42,7 @@ def draw_customers(rng: random.Random, midnight: datetime, count: int, rows: Row
                 "id": customer.id,
                 "name": customer.name,
                 "phone": customer.phone,
+                "email": f"{customer.id.lower()}@example.com",
                 "growth": customer.growth,
                 "joined_at": midnight - timedelta(days=rng.randint(230, 2200), hours=rng.randint(1, 14)),
             }

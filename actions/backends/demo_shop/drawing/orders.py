@@ -2,17 +2,18 @@
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
+from actions.backends.aftersales import ExchangeStatus, RepairStatus
 from actions.backends.demo_shop import rules
 from actions.backends.demo_shop.catalogue import Carrier, carriers, people, places, products
 from actions.backends.demo_shop.drawing.customers import Customer
 from actions.backends.demo_shop.drawing.journey import Journey, plan
 from actions.backends.demo_shop.drawing.rows import Rows
-from actions.backends.demo_shop.returns import return_number
-from actions.backends.demo_shop.rows import fen
+from actions.backends.demo_shop.rows import fen, service_number
 from actions.backends.protocols import OrderStatus, ReturnKind, ReturnStatus
 
 _TRIES = 60
@@ -44,13 +45,18 @@ class OrderDrawing:
         self._midnight = midnight
         self._rows = rows
         self._numbers: set[str] = set()
+        self._coupons: list[tuple[str, dict[str, Any]]] = []
 
     def wished(self, customer: Customer, wish: dict[str, Any]) -> None:
         """An order as heroes.yml describes it; with a carrier it was shipped."""
         carrier = carriers()[wish["carrier"]] if "carrier" in wish else None
         status = OrderStatus(wish["status"])
-        if not self._order(customer, status, wish["skus"], wish["age_hours"], carrier, wish.get("from"), shaped=True):
+        order = self._order(customer, status, wish["skus"], wish["age_hours"], carrier, wish.get("from"), wish)
+        if order is None:
             raise ValueError(f"heroes.yml: no {status} order of {customer.id} is {wish['age_hours']} hours old")
+        if coupon := wish.get("coupon"):
+            self._coupons.append((coupon, order))
+        self._service(order, wish)
 
     def any(self, customer: Customer) -> None:
         """A random order, or none when no such parcel to this customer fits."""
@@ -73,9 +79,8 @@ class OrderDrawing:
         age_hours: Sequence[float],
         carrier: Carrier | None,
         origin: str | None = None,
-        *,
-        shaped: bool = False,
-    ) -> bool:
+        wish: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any] | None:
         origin = origin or self._rng.choice([place.city for place in places().values() if place.warehouse])
         for _ in range(_TRIES):
             created = self._midnight - timedelta(hours=self._rng.uniform(*age_hours))
@@ -84,7 +89,7 @@ class OrderDrawing:
             if created.hour not in _ASLEEP and (journey is None or self._fits(status, journey)):
                 break
         else:
-            return False
+            return None
         number = self._number(created)
         basket = Counter(skus)
         unpaid = status in (OrderStatus.PENDING_PAYMENT, OrderStatus.CANCELLED)
@@ -92,7 +97,7 @@ class OrderDrawing:
             "number": number,
             "member_id": customer.id,
             "status": status,
-            "amount_fen": sum(fen(products()[sku].price) * quantity for sku, quantity in basket.items()),
+            **_paid(sum(fen(products()[sku].price) * quantity for sku, quantity in basket.items()), wish or {}),
             "payment": self._rng.choice(people()["payments"]),
             "receiver": customer.name,
             "phone": customer.phone,
@@ -104,6 +109,8 @@ class OrderDrawing:
             "carrier": None,
             "tracking_number": None,
             "eta": None,
+            "invoice_title": None,
+            "invoice_requested_at": None,
         }
         self._rows["orders"].append(row)
         self._items(number, basket)
@@ -116,8 +123,12 @@ class OrderDrawing:
             row["eta"] = journey.eta
             self._track(number, journey)
         if status in _MONEY_BACK:
-            self._return(row, ReturnStatus.REFUNDING if shaped else self._rng.choice(_OPEN_RETURNS))
-        return True
+            self._return(row, ReturnStatus.REFUNDING if wish else self._rng.choice(_OPEN_RETURNS))
+        return row
+
+    def paid_with(self, customer: Customer) -> dict[str, dict[str, Any]]:
+        """The orders of a customer that were paid with a coupon, by its name."""
+        return {coupon: order for coupon, order in self._coupons if order["member_id"] == customer.id}
 
     def _fits(self, status: OrderStatus, journey: Journey) -> bool:
         """Whether a parcel on this journey is in this state at midnight."""
@@ -172,6 +183,32 @@ class OrderDrawing:
                     }
                 )
 
+    def _service(self, order: dict[str, Any], wish: Mapping[str, Any]) -> None:
+        """What was asked for since: an invoice, an exchange, a repair."""
+        if invoice := wish.get("invoice"):
+            order["invoice_title"] = "个人"
+            order["invoice_requested_at"] = self._midnight - timedelta(hours=4 if invoice == "making" else 96)
+        product = products()[wish["skus"][0]]
+        asked = self._midnight - timedelta(hours=50)
+        common = {
+            "order_number": order["number"],
+            "member_id": order["member_id"],
+            "name": product.name,
+            "created_at": asked,
+            "updated_at": asked + timedelta(hours=30),
+        }
+        if wanted := wish.get("exchange"):
+            like = next(v for v in product.variants if all(getattr(v, k) == value for k, value in wanted.items()))
+            number = service_number("HH", order["number"], 0)
+            request = {"number": number, "wanted_name": like.name, "reason": "大小不合适"}
+            self._rows["exchanges"].append({**common, **request, "status": ExchangeStatus.RETURNING})
+        if fault := wish.get("repair"):
+            number = service_number("WX", order["number"], 0)
+            self._rows["repairs"].append(
+                {**common, "number": number, "fault": fault, "free": True, "pickup_on": asked.date()}
+                | {"status": RepairStatus.REPAIRING}
+            )
+
     def _return(self, order: dict[str, Any], open_status: ReturnStatus) -> None:
         came_back = order["delivered_at"] is not None
         since: datetime = order["delivered_at"] or order["paid_at"]
@@ -181,7 +218,7 @@ class OrderDrawing:
         status = ReturnStatus.REFUNDED if refunded else open_status if came_back else ReturnStatus.REFUNDING
         self._rows["returns"].append(
             {
-                "number": return_number(order["number"], 0),
+                "number": service_number("TH", order["number"], 0),
                 "order_number": order["number"],
                 "member_id": order["member_id"],
                 "kind": ReturnKind.RETURN if came_back else ReturnKind.REFUND_ONLY,
@@ -189,9 +226,22 @@ class OrderDrawing:
                 "reason": self._rng.choice(people()["return_reasons"]) if came_back else "不想要了",
                 "created_at": asked,
                 "updated_at": updated,
-                "amount_fen": order["amount_fen"],
+                "amount_fen": order["amount_fen"] - (order["postage_fen"] if came_back else 0),
                 "method": order["payment"],
                 "expected_on": None if refunded else (self._midnight + timedelta(days=2)).date(),
                 "refunded_at": updated if refunded else None,
             }
         )
+
+
+def _paid(goods_fen: int, wish: Mapping[str, Any]) -> dict[str, int]:
+    """What the goods cost, and what postage, a coupon and points made of it."""
+    kinds = {kind["name"]: fen(Decimal(kind["value"])) for kind in people()["coupons"]}
+    postage, points = fen(Decimal(wish.get("postage", 0))), wish.get("points", 0)
+    coupon = kinds[wish["coupon"]] if "coupon" in wish else 0
+    return {
+        "amount_fen": goods_fen + postage - coupon - points,  # a point is a fen
+        "postage_fen": postage,
+        "coupon_fen": coupon,
+        "points_fen": points,
+    }

@@ -1,7 +1,7 @@
 """Points ledgers that add up, and coupons in every state."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -69,22 +69,34 @@ def draw_ledger(
 
 
 def draw_coupons(
-    rng: random.Random, midnight: datetime, customer: Customer, usable: list[str] | None, rows: Rows
+    rng: random.Random,
+    midnight: datetime,
+    customer: Customer,
+    hero: Mapping[str, Any],
+    used_for: Mapping[str, dict[str, Any]],
+    rows: Rows,
 ) -> None:
+    """`used_for`: orders by the coupon they were paid with."""
+    usable = hero.get("coupons")
     kinds = {kind["name"]: kind for kind in people()["coupons"]}
+    common = [name for name, kind in kinds.items() if not kind.get("season")]
     if usable is None:
         states = rng.choices(list(_STATES), list(_STATES.values()), k=rng.randint(3, 7))
-        wanted = [(rng.choice(list(kinds)), state) for state in states]
+        wanted = [(rng.choice(common), state) for state in states]
     else:
         wanted = [(name, "available") for name in usable]
-        wanted += [(rng.choice(list(kinds)), state) for state in ("used", "expired")]
+        wanted += [(name, "used") for name in used_for or [rng.choice(common)]]
+        wanted += [(rng.choice(common), "expired")]
+        wanted += [(name, "upcoming") for name in hero.get("upcoming", ())]
     today = midnight.date()
     for name, state in wanted:
         kind = kinds[name]
         length = timedelta(days=kind["days"])
-        fresh = state == "available"
-        until = today + timedelta(days=rng.randint(3, kind["days"] - 1) if fresh else -rng.randint(1, 80))
+        until = today + timedelta(days=_days_left(rng, state, kind["days"]))
         used = datetime.combine(until, time(rng.randint(9, 22)), rules.SHANGHAI) - length * 0.4
+        order = used_for.get(name) if state == "used" else None
+        if order:
+            used, until = order["created_at"], order["created_at"].date() + length / 2
         rows["coupons"].append(
             {
                 "code": f"C{rng.randrange(16**11):011X}",
@@ -96,8 +108,15 @@ def draw_coupons(
                 "valid_from": until - length,
                 "valid_until": until,
                 "used_at": used if state == "used" else None,
+                "order_number": order["number"] if order else None,
             }
         )
+
+
+def _days_left(rng: random.Random, state: str, days: int) -> int:
+    if state == "upcoming":
+        return days + rng.randint(5, 12)
+    return rng.randint(3, days - 1) if state == "available" else -rng.randint(1, 80)
 
 
 def _morning(rng: random.Random, year: int) -> datetime:
