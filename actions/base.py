@@ -69,9 +69,18 @@ class Answer:
     def set(self, **slots: Any) -> None:
         self.events += [{"event": "slot", "name": name, "value": value} for name, value in slots.items()]
 
+    def pending(self) -> str | None:
+        """The intent that this answer asks on for, if it asks which order is meant."""
+        said = [event["value"] for event in self.events if event.get("name") == "pending_intent"]
+        return said[-1] if said else None
+
     def gathers(self) -> bool:
         """Whether it changes what an open form has gathered, and so what its last question reads out."""
         return any(event.get("name") in FORM_SLOTS and event["name"] != "confirm" for event in self.events)
+
+    def expect_order(self, turn: Turn, *intents: str) -> None:
+        """An order named next is for these, after what an earlier wish of the same message has asked it for."""
+        self.set(pending_intent=" ".join(dict.fromkeys((*turn.waiting, *intents))) or None)
 
     def open_form(self, form: str) -> None:
         """Right after this action, with the same utterance."""
@@ -82,7 +91,7 @@ class Answer:
 
     def offer(self, turn: Turn, intent: str, **details: str) -> None:
         """Remember what was offered, for an affirm or deny that follows at once."""
-        self.set(offer={"intent": intent, "message_id": turn.message_id, **details})
+        self.set(offer={"intent": intent, "message_id": turn.spoken_in, **details})
 
 
 class CustomerAction(Action, ABC):  # type: ignore[misc]

@@ -90,7 +90,7 @@ def _recent_count(found: re.Match[str], today: date) -> Span:
 
 
 def _week(found: re.Match[str], today: date) -> Span | None:
-    monday = today - timedelta(days=today.weekday() + 7 * found[1].count("上"))
+    monday = today - timedelta(days=today.weekday() + 7 * (found[1] or "").count("上"))
     which = found[2]
     if which == "末":
         return monday + timedelta(days=5), monday + timedelta(days=6)

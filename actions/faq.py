@@ -1,12 +1,20 @@
 """Answers from the knowledge base. The search ran with the turn; whether an entry is still valid is asked now."""
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import ClassVar
+
+import yaml
 
 from actions.base import Answer, CustomerAction
 from actions.guesses import PERSON, guessed_wishes
 from actions.turn import Turn
 
 CHOICES = 3
+DEFAULTS: Mapping[str, Sequence[Mapping[str, str]]] = yaml.safe_load(
+    Path(__file__).with_name("default_entries.yml").read_text(encoding="utf-8")
+)
+"""Of an intent: what to fall back on, as `{entry, title}`."""
 
 
 class AnswerFaq(CustomerAction):
@@ -15,8 +23,21 @@ class AnswerFaq(CustomerAction):
     """Intents for which a question back would be out of place."""
 
     async def respond(self, turn: Turn, answer: Answer) -> None:
-        if not await answer_from_knowledge(self, turn, answer, certain_only=turn.intent in self.certain_only):
+        if await answer_from_knowledge(self, turn, answer, certain_only=turn.intent in self.certain_only):
+            return
+        if not await self.default(turn, answer):
             self.no_answer(turn, answer)
+
+    async def default(self, turn: Turn, answer: Answer) -> bool:
+        """The intent is understood, only the question is not: its one entry answers, or its few are offered."""
+        entries = DEFAULTS.get(turn.intent, ())
+        if len(entries) == 1:
+            return await _say(self, turn, answer, entries[0]["entry"])
+        valid = await _offered(self, [(entry["entry"], entry["title"]) for entry in entries])
+        if valid:
+            answer.ask("utter_did_you_mean", [*valid, PERSON])
+            answer.offer(turn, "faq")
+        return bool(valid)
 
     def no_answer(self, turn: Turn, answer: Answer) -> None:
         """No rule of the shop was meant, so perhaps something about the customer's own order was."""
@@ -35,19 +56,25 @@ async def answer_from_knowledge(
     """Say the entry found, or which ones may be meant; False when there is nothing valid to say."""
     if picked := turn.entity("entry_id"):
         return await _say(action, turn, answer, picked)
-    if turn.faq.outcome == "answer" and await _say(action, turn, answer, turn.faq.candidates[0][0]):
+    hint = turn.faq if turn.faq.searched else await action.services.knowledge.find(turn.text)
+    if hint.outcome == "answer" and await _say(action, turn, answer, hint.candidates[0][0]):
         return True
-    if turn.faq.outcome == "none" or certain_only:
+    if hint.outcome == "none" or certain_only:
         return False
-    valid = [
-        {"title": question, "payload": f'/faq{{"entry_id":"{entry_id}"}}'}
-        for entry_id, question in turn.faq.candidates[:CHOICES]
-        if await action.services.knowledge.answer(entry_id, action.services.clock())
-    ]
+    valid = await _offered(action, hint.candidates[:CHOICES])
     if valid:
         answer.ask("utter_did_you_mean", [*valid, *guessed_wishes(turn, 1)])
         answer.offer(turn, "faq")
     return bool(valid)
+
+
+async def _offered(action: CustomerAction, entries: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
+    """Buttons for the entries (id, title) that are valid now."""
+    return [
+        {"title": title, "payload": f'/faq{{"entry_id":"{entry_id}"}}'}
+        for entry_id, title in entries
+        if await action.services.knowledge.answer(entry_id, action.services.clock())
+    ]
 
 
 async def _say(action: CustomerAction, turn: Turn, answer: Answer, entry_id: str) -> bool:

@@ -1,6 +1,6 @@
 """Answers to what the bot said: an order named, yes, no, or nothing understood. An open form has the first word."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from actions.base import Answer, CustomerAction
 from actions.faq import answer_from_knowledge
@@ -14,8 +14,10 @@ FORMS = {
     "change_address": "address_form",
     "cancel_order": "cancel_form",
     "request_invoice": "invoice_form",
+    "leave_ticket": "ticket_form",
+    "redeem_points": "redeem_form",
 }
-"""Forms about an order, by the intent that opens them; an answer may offer one, or ask for another order for it."""
+"""Forms by the intent that opens them; an answer may offer one, and one may wait for an order to be named."""
 
 
 class Inform(CustomerAction):
@@ -33,17 +35,26 @@ class Inform(CustomerAction):
 
     async def names_an_order(self, turn: Turn, answer: Answer) -> bool:
         """Whether it does; then it has been dealt with."""
-        pending = turn.slots.get("pending_intent") or ""
         mention = turn.mention
-        if mention.points and pending in FORMS:
-            answer.open_form(FORMS[pending])
-        elif (mention.points or mention.malformed) and pending in self._by_intent:
-            await self._by_intent[pending].respond(turn, answer)
+        waiting = [intent for intent in turn.pending if intent in FORMS or intent in self._by_intent]
+        if waiting and (mention.points or (mention.malformed and waiting[0] in self._by_intent)):
+            await self._serve(waiting, turn, answer)
         elif mention.number or mention.tracking_number:
             await self._by_intent[ORDER_STATUS].respond(turn, answer)
         else:
             return False
         return True
+
+    async def _serve(self, waiting: Sequence[str], turn: Turn, answer: Answer) -> None:
+        """All that waited for the order; a form comes last, for it has questions of its own."""
+        for intent in waiting:
+            if intent in FORMS:
+                answer.open_form(FORMS[intent])
+                return
+            await self._by_intent[intent].respond(turn, answer)
+            if asks_on := answer.pending():  # not this order, or not clear yet
+                answer.set(pending_intent=" ".join([asks_on, *waiting[waiting.index(intent) + 1 :]]))
+                return
 
 
 class Fallback(CustomerAction):

@@ -36,7 +36,8 @@ class AboutAnOrder(MemberAction):
     async def serve(self, turn: Turn, member_id: str, answer: Answer) -> None:
         match await self.choose(turn, member_id):
             case Chosen(order):
-                answer.set(last_order_number=order.number, pending_intent=None, form_failures=0)
+                answer.set(last_order_number=order.number, form_failures=0)
+                answer.expect_order(turn)
                 await self.about(turn, member_id, order, answer)
             case Several(orders):
                 self._ask_which(turn, answer, orders)
@@ -44,22 +45,23 @@ class AboutAnOrder(MemberAction):
                 self._unknown(turn, answer, unknown)
             case Nothing(has_orders):
                 answer.say(self.nothing if has_orders else "utter_no_orders")
-                answer.set(pending_intent=None)
+                answer.expect_order(turn)
 
     def _ask_which(self, turn: Turn, answer: Answer, orders: tuple[Order, ...]) -> None:
         if turn.active_form:  # whose question comes next: a second one beside it could not be told from it
             lines = "\n".join(f"· {order_title(order)}（{order.number}）" for order in orders)
             answer.say("utter_name_the_order", orders=lines)
             return
-        show_orders(answer, self.ask, orders)
-        answer.set(pending_intent=self.intent)
+        if not turn.waiting:  # else the question has just been asked
+            show_orders(answer, self.ask, orders)
+        answer.expect_order(turn, self.intent)
 
     def _unknown(self, turn: Turn, answer: Answer, unknown: Unknown) -> None:
         if turn.active_form:
             answer.say("utter_order_unknown_aside")
             return
         tell_unknown(turn, answer, unknown, self.services.thresholds.form_failures)
-        answer.set(pending_intent=self.intent)
+        answer.expect_order(turn, self.intent)
 
 
 def show_orders(answer: Answer, response: str, orders: tuple[Order, ...]) -> None:

@@ -1,15 +1,13 @@
-"""Orders and parcels: status, logistics, urging the warehouse, the progress of a refund."""
+"""Orders and parcels: status, logistics, urging the warehouse."""
 
 from datetime import date
 from typing import ClassVar
 
-from actions.backends.protocols import NotAllowed, Order, OrderStatus, Refusal, ReturnStatus, Shipment, ShipmentStatus
+from actions.backends.protocols import NotAllowed, Order, OrderStatus, Refusal, Shipment, ShipmentStatus
 from actions.base import Answer
-from actions.choice import Choice, Chosen, Nothing
 from actions.order_action import AboutAnOrder
-from actions.references import Mention
 from actions.turn import Turn
-from actions.wording import SHOP_TIME, day, moment, money, near_day, order_title
+from actions.wording import SHOP_TIME, moment, money, near_day, order_title
 
 _ON_THE_WAY = {OrderStatus.SHIPPED, OrderStatus.IN_TRANSIT}
 _HAS_PARCEL = {*_ON_THE_WAY, OrderStatus.DELIVERED, OrderStatus.COMPLETED}
@@ -94,42 +92,6 @@ class UrgeShipping(AboutAnOrder):
             answer.say("utter_urged_ship_by", title=order_title(order), ship_by=moment(receipt.ship_by))
         else:
             answer.say("utter_urged", title=order_title(order))
-
-
-class RefundProgress(AboutAnOrder):
-    action_name = "action_refund_progress"
-    intent = "refund_progress"
-    nothing = "utter_refund_none"
-
-    async def choose(self, turn: Turn, member_id: str) -> Choice:
-        """Without an order named, the latest request is meant: nobody asks after an order that is not refunded."""
-        if turn.mention != Mention():
-            return await super().choose(turn, member_id)
-        requested = [request.order_number for request in await self.services.returns.progress(member_id)]
-        if not requested:
-            return Nothing(has_orders=True)
-        last = turn.slots.get("last_order_number")
-        number = last if last in requested else requested[0]
-        return Chosen(await self.services.orders.get(member_id, number))
-
-    async def about(self, turn: Turn, member_id: str, order: Order, answer: Answer) -> None:
-        requests = await self.services.returns.progress(member_id, order.number)
-        if not requests:
-            answer.say("utter_refund_none_for_order", title=order_title(order))
-            return
-        request = requests[0]
-        refund = request.refund
-        dated = request.status is ReturnStatus.REFUNDING and refund.expected_on is not None
-        answer.say(
-            "utter_refund_refunding_dated" if dated else f"utter_refund_{request.status}",
-            title=order_title(order),
-            request_number=request.number,
-            requested_at=moment(request.created_at),
-            amount=money(refund.amount),
-            method=refund.method,
-            expected_on=day(refund.expected_on),
-            refunded_at=moment(refund.refunded_at),
-        )
 
 
 def _logistics_response(shipment: Shipment, today: date) -> str:

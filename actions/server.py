@@ -11,7 +11,9 @@ from pydantic import SecretStr
 from rasa_sdk.executor import ActionExecutor
 from rasa_sdk.interfaces import ActionNotFoundException
 
+from actions.after_talk import PrivacyRequest, RateService, TicketProgress
 from actions.base import CustomerAction
+from actions.chitchat import Chitchat
 from actions.faq import AnswerFaq
 from actions.flow import Affirm, Deny, Fallback, Inform
 from actions.forms.address import AddressForm, SubmitAddress
@@ -21,11 +23,16 @@ from actions.forms.order_form import AskOrderNumber
 from actions.forms.redeem import RedeemForm, SubmitRedeem
 from actions.forms.return_goods import ReturnForm, SubmitReturn
 from actions.forms.ticket import SubmitTicket, TicketForm
+from actions.invoices import InvoiceProgressAction
 from actions.members import MemberLevel, QueryCoupons, QueryPoints
 from actions.order_action import AboutAnOrder
-from actions.orders import OrderStatusAction, RefundProgress, TrackLogistics, UrgeShipping
+from actions.order_list import OrderList
+from actions.orders import OrderStatusAction, TrackLogistics, UrgeShipping
 from actions.people import Complain, Handover
+from actions.received import SignedNotReceived
+from actions.refunds import RefundAmount, RefundProgress
 from actions.services import Services
+from actions.wallet import CouponProblems, MemberBenefits, PointsExpiry
 from core.errors import Unauthorized
 
 log = structlog.get_logger(__name__)
@@ -71,22 +78,35 @@ def _actions(services: Services) -> list[CustomerAction]:
         OrderStatusAction(services),
         TrackLogistics(services),
         UrgeShipping(services),
+        SignedNotReceived(services),
         RefundProgress(services),
+        RefundAmount(services),
+        InvoiceProgressAction(services),
     ]
+    rate, privacy = RateService(services), PrivacyRequest(services)
     by_intent: dict[str, CustomerAction] = {action.intent: action for action in about_orders}
+    by_intent[rate.intent] = rate
     handover = Handover(services)
     inform = Inform(services, by_intent)
     return [
         *about_orders,
+        OrderList(services),
         QueryPoints(services),
+        PointsExpiry(services),
         MemberLevel(services),
+        MemberBenefits(services),
         QueryCoupons(services),
+        CouponProblems(services),
         AnswerFaq(services),
+        TicketProgress(services),
+        privacy,
+        rate,
+        Chitchat(services),
         Complain(services),
         handover,
         inform,
         Fallback(services, inform),
-        Affirm(services, {**by_intent, "human_agent": handover}),
+        Affirm(services, {**by_intent, "privacy_request": privacy, "human_agent": handover}),
         Deny(services),
         AskOrderNumber(services),
         ReturnForm(services),

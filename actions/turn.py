@@ -8,21 +8,7 @@ from typing import Any, Self
 from rasa_sdk import Tracker
 
 from actions.references import Mention, read_mention
-
-
-@dataclass(frozen=True)
-class FaqHint:
-    """What the knowledge search found for the utterance, before validity is checked."""
-
-    outcome: str = "none"  # answer | choices | none
-    candidates: tuple[tuple[str, str], ...] = ()  # (entry id, question), best first
-
-    @classmethod
-    def from_metadata(cls, data: Mapping[str, Any] | None) -> Self:
-        if not data:
-            return cls()
-        candidates = tuple((item["entry_id"], item["question"]) for item in data.get("candidates", ()))
-        return cls(outcome=data.get("outcome", "none"), candidates=candidates)
+from actions.services import FaqHint
 
 
 @dataclass(frozen=True)
@@ -38,36 +24,45 @@ class Turn:
     """What it may have meant, and how likely, the likeliest first."""
     entities: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     slots: Mapping[str, Any] = field(default_factory=dict)
-    faq: FaqHint = FaqHint()
+    faq: FaqHint = field(default_factory=FaqHint)
     active_form: str | None = None
     opened: str | None = None
     """The form that this utterance opened."""
     declined: frozenset[str] = frozenset()
     """The forms that did not take this utterance: it was a digression, or it opened another form."""
-    previous_message_id: str | None = None
+    spoken_in: str = ""
+    """The message that the customer sent; with several wishes in it, each has a `message_id` of its own."""
+    previous_message: str | None = None
+    waiting: tuple[str, ...] = ()
+    """Intents for which an earlier wish of the same message has just asked which order is meant."""
 
     @classmethod
     def read(cls, tracker: Tracker) -> Self:
         message = tracker.latest_message
         metadata = message.get("metadata") or {}
-        since, before = _split_at_last_user(tracker.events)
+        message_id = metadata.get("message_id") or message.get("message_id") or ""
+        spoken_in = metadata.get("part_of") or message_id
+        since, previous = _split_at_last_user(tracker.events, spoken_in)
         opened = next((e["name"] for e in since if e.get("event") == "active_loop" and e.get("name")), None)
         declined = frozenset(e["name"] for e in since if e.get("event") == "action_execution_rejected")
         text = message.get("text") or ""
         return cls(
             conversation_id=tracker.sender_id,
-            message_id=metadata.get("message_id") or message.get("message_id") or "",
+            message_id=message_id,
             member_id=metadata.get("member_id"),
             intent=(message.get("intent") or {}).get("name") or "",
             text="" if text.startswith("/") else text,
             guesses=tuple((guess["name"], guess["confidence"]) for guess in message.get("intent_ranking") or ()),
             entities=_by_name(message.get("entities") or ()),
             slots=tracker.slots,
-            faq=FaqHint.from_metadata(metadata.get("faq")),
+            # For one of several wishes in a message no search has run: the one that ran was for all of it.
+            faq=FaqHint(searched="part_of" not in metadata) if not metadata.get("faq") else _hint(metadata["faq"]),
             active_form=tracker.active_loop_name,
             opened=opened,
             declined=declined,
-            previous_message_id=(before or {}).get("message_id"),
+            spoken_in=spoken_in,
+            previous_message=previous,
+            waiting=_waiting(tracker.events, spoken_in) if message_id != spoken_in else (),
         )
 
     def entity(self, name: str) -> str | None:
@@ -85,6 +80,11 @@ class Turn:
         return read_mention(self.text, self.entities, [order["title"] for order in self.shown_orders])
 
     @property
+    def pending(self) -> Sequence[str]:
+        """Intents that wait for an order to be named: the one that asked for it, then what came with it."""
+        return (self.slots.get("pending_intent") or "").split()
+
+    @property
     def form_failures(self) -> int:
         return int(self.slots.get("form_failures") or 0)
 
@@ -92,19 +92,36 @@ class Turn:
     def offer(self) -> Mapping[str, Any]:
         """What the bot's answer just before this utterance offered; empty when the talk has moved on."""
         offer: Mapping[str, Any] = self.slots.get("offer") or {}
-        return offer if offer and offer.get("message_id") == self.previous_message_id else {}
+        return offer if offer and offer.get("message_id") == self.previous_message else {}
 
 
-def _split_at_last_user(events: Sequence[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], dict[str, Any] | None]:
-    """The events since the last utterance, and the metadata of the utterance before it."""
+def _split_at_last_user(
+    events: Sequence[Mapping[str, Any]], spoken_in: str
+) -> tuple[list[Mapping[str, Any]], str | None]:
+    """The events since the last utterance, and the message before the one it was spoken in."""
     newest_first: Iterator[Mapping[str, Any]] = reversed(events)
     since = []
     for event in newest_first:
         if event.get("event") == "user":
             break
         since.append(event)
-    before = next((event.get("metadata") or {} for event in newest_first if event.get("event") == "user"), None)
-    return since, before
+    messages = (event.get("metadata") or {} for event in newest_first if event.get("event") == "user")
+    spoken = (metadata.get("part_of") or metadata.get("message_id") for metadata in messages)
+    return since, next((message for message in spoken if message != spoken_in), None)
+
+
+def _waiting(events: Sequence[Mapping[str, Any]], spoken_in: str) -> tuple[str, ...]:
+    for event in reversed(events):
+        if event.get("event") == "slot" and event.get("name") == "pending_intent":
+            return tuple((event.get("value") or "").split())
+        if event.get("event") == "user" and (event.get("metadata") or {}).get("message_id") == spoken_in:
+            break
+    return ()
+
+
+def _hint(data: Mapping[str, Any]) -> FaqHint:
+    candidates = tuple((item["entry_id"], item["question"]) for item in data.get("candidates", ()))
+    return FaqHint(outcome=data.get("outcome", "none"), candidates=candidates)
 
 
 def _by_name(entities: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:

@@ -22,7 +22,7 @@ from actions.backends.choose import open_shop
 from actions.backends.demo_shop.seed import demo_members
 from actions.backends.protocols import Shop
 from actions.services import Services
-from actions.stores import StoredKnowledge, StoredTickets
+from actions.stores import LoggedRatings, StoredKnowledge, StoredTickets
 from bot import demo, edges, pages
 from bot.facts import ShopFacts
 from bot.gateway import Gateway
@@ -148,8 +148,9 @@ def _add_routes(app: FastAPI, parts: Parts, presence: Presence, handover: Handov
         prices=shop.prices,
         invoices=shop.invoices,
         members=shop.members,
-        knowledge=StoredKnowledge(database),
+        knowledge=StoredKnowledge(database, parts.search),
         tickets=StoredTickets(database, bus),
+        ratings=LoggedRatings(database),
     )
     brand = {"name": settings.brand, "greeting": notices["greeting"], "assistant": notices["assistant_name"]}
     app.include_router(

@@ -52,6 +52,7 @@ from actions.backends.protocols import (
 )
 from actions.services import Knowledge, Services, Tickets
 from core.errors import NotFound, Unavailable
+from tests.e2e.talk import RatingsInMemory
 
 NOW = datetime(2026, 11, 10, 4, 0, tzinfo=UTC)
 """Noon in the shop."""
@@ -100,7 +101,7 @@ def services_of(shop: "FakeShop", knowledge: Knowledge, tickets: Tickets, **more
         members=shop.members,
         knowledge=knowledge,
         tickets=tickets,
-        **more,
+        **{"ratings": RatingsInMemory(), **more},
     )
 
 

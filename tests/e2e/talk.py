@@ -19,7 +19,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from actions.server import build_executor, router
-from actions.services import Services
+from actions.services import FaqHint, LeftTicket, Services
 from bot.services import assistant
 from bot.supervisor import Service
 from core import processes
@@ -141,6 +141,11 @@ class Talk:
 class KnowledgeInMemory:
     def __init__(self, answers: Mapping[str, str]) -> None:
         self.answers = dict(answers)
+        self.hints: dict[str, FaqHint] = {}
+        """What a search for the text finds."""
+
+    async def find(self, text: str) -> FaqHint:
+        return self.hints.get(text, FaqHint())
 
     async def answer(self, entry_id: str, at: datetime) -> str | None:
         return self.answers.get(entry_id)
@@ -149,10 +154,22 @@ class KnowledgeInMemory:
 class TicketsInMemory:
     def __init__(self) -> None:
         self.bodies: dict[str, str] = {}
+        self.left: tuple[LeftTicket, ...] = ()
 
     async def create(self, conversation_id: str, body: str, idempotency_key: str) -> str:
         self.bodies.setdefault(idempotency_key, body)
         return "T20261122000001"
+
+    async def of_customer(self, conversation_id: str) -> tuple[LeftTicket, ...]:
+        return self.left
+
+
+class RatingsInMemory:
+    def __init__(self) -> None:
+        self.marks: dict[str, int] = {}
+
+    async def record(self, conversation_id: str, message_id: str, mark: int) -> None:
+        self.marks.setdefault(message_id, mark)
 
 
 def free_ports(count: int) -> list[int]:

@@ -14,7 +14,7 @@ from actions.backends.protocols import Order, OrderStatus
 from actions.services import Services
 from core.crypto import new_key
 from core.settings import HOME, load_settings
-from tests.e2e.talk import KnowledgeInMemory, Talk, TicketsInMemory, found, free_ports
+from tests.e2e.talk import KnowledgeInMemory, RatingsInMemory, Talk, TicketsInMemory, found, free_ports
 from training.train import current_model
 
 NORMAL, DIAMOND, SILVER = "M0001", "M0002", "M0003"
@@ -44,6 +44,7 @@ def services(shop_url: str) -> Services:
         members=shop.members,
         knowledge=knowledge,
         tickets=TicketsInMemory(),
+        ratings=RatingsInMemory(),
     )
 
 
