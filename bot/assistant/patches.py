@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import jsonschema
 from rasa.core.actions.action import ActionExecutionRejection, RemoteAction
+from rasa.core.policies import memoization, rule_policy
+from rasa.core.policies.rule_policy import RulePolicy
 from rasa.engine.runner.dask import DaskGraphRunner
 from rasa.shared.core.events import Event
 from rasa.shared.utils.common import all_subclasses
 
 from bot.assistant.turn import failed_actions
+
+USER_TEXT = '"text":'  # in the key of a rule, which is JSON
 
 
 def apply() -> None:
@@ -21,6 +26,8 @@ def apply() -> None:
     compile_action_schema()
     index_event_types()
     run_graph_directly()
+    skip_rules_on_text()
+    log_without_copies()
     report_failed_actions()
 
 
@@ -72,6 +79,29 @@ def run_graph_directly() -> None:
         return dict(results[name] for name in wanted)
 
     DaskGraphRunner.run = run
+
+
+def skip_rules_on_text() -> None:
+    """Rasa goes through the rules twice a prediction, first for those that name a user's very words. Where no rule
+    does, the first time, with the dialogue's states made anew, finds nothing."""
+    find = RulePolicy._find_action_from_rules
+    on_text: WeakKeyDictionary[RulePolicy, bool] = WeakKeyDictionary()
+
+    def find_action_from_rules(self: RulePolicy, tracker: Any, domain: Any, use_text_for_last_user_input: bool) -> Any:
+        if use_text_for_last_user_input:
+            if self not in on_text:
+                on_text[self] = any(USER_TEXT in key for rules in self.lookup.values() for key in rules)
+            if not on_text[self]:
+                return None, None, False
+        return find(self, tracker, domain, use_text_for_last_user_input)
+
+    RulePolicy._find_action_from_rules = find_action_from_rules
+
+
+def log_without_copies() -> None:
+    """Both policies copy the dialogue's states, deeply, for a debug line that nobody reads; they copy nothing else."""
+    not_copied = SimpleNamespace(deepcopy=lambda states: states)
+    rule_policy.copy = memoization.copy = not_copied
 
 
 def in_order(wanted: Iterable[str], needs: Mapping[str, Iterable[str]]) -> list[str]:
