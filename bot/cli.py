@@ -153,6 +153,18 @@ def bench_turns(
     bench(clients, seconds, against_stock=against is Opponent.stock, as_json=as_json)
 
 
+@bench.command("dialogue")
+def bench_dialogue(
+    contexts: Annotated[Path, typer.Option(help='JSON lines of {"context": ["…", …]}.')],
+    clients: Annotated[int, typer.Option(min=1, help="Customers at once.")] = 8,
+    as_json: Json = False,
+) -> None:
+    """真实对话逐句播放 · Real dialogues through the whole product: errors, stalls, times."""
+    from training.bench.dialogue import run
+
+    run(contexts, clients, json=as_json)
+
+
 @bench.command("faq")
 def bench_faq(
     kb: Annotated[Path, typer.Option(help="The knowledge base: YAML, or JSON lines of questions and answers.")],
