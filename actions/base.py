@@ -37,6 +37,18 @@ FORM_SLOTS = (
     "order_title",
     "refund_amount",
     "points_balance",
+    "exchange_wish",
+    "exchange_target",
+    "exchange_reason",
+    "exchange_offers",
+    "repair_item",
+    "repair_name",
+    "repair_offers",
+    "repair_free",
+    "warranty_until",
+    "fault",
+    "price_difference",
+    "price_lines",
 )
 """What an open form has gathered, and what its questions show."""
 

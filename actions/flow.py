@@ -14,6 +14,9 @@ FORMS = {
     "change_address": "address_form",
     "cancel_order": "cancel_form",
     "request_invoice": "invoice_form",
+    "exchange_goods": "exchange_form",
+    "request_repair": "repair_form",
+    "price_protection": "price_form",
     "leave_ticket": "ticket_form",
     "redeem_points": "redeem_form",
 }

@@ -10,7 +10,7 @@ from actions.turn import Turn
 
 MOST = 3
 LEAST_LIKELY = 0.1
-KEPT_ENTITIES = ("order_number", "product", "reason", "address")
+KEPT_ENTITIES = ("order_number", "product", "reason", "address", "color", "size")
 """What was named stays named when the customer picks a guess."""
 TITLES: Mapping[str, str] = yaml.safe_load(Path(__file__).with_name("wishes.yml").read_text(encoding="utf-8"))
 PERSON = {"title": TITLES["human_agent"], "payload": "/human_agent"}

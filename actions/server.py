@@ -14,13 +14,17 @@ from rasa_sdk.interfaces import ActionNotFoundException
 from actions.after_talk import PrivacyRequest, RateService, TicketProgress
 from actions.base import CustomerAction
 from actions.chitchat import Chitchat
+from actions.damaged import WrongOrDamaged
 from actions.faq import AnswerFaq
 from actions.flow import Affirm, Deny, Fallback, Inform
 from actions.forms.address import AddressForm, SubmitAddress
 from actions.forms.cancel import CancelForm, SubmitCancel
+from actions.forms.exchange import AskExchangeWish, ExchangeForm, SubmitExchange
 from actions.forms.invoice import InvoiceForm, SubmitInvoice
 from actions.forms.order_form import AskOrderNumber
+from actions.forms.price import PriceForm, SubmitPrice
 from actions.forms.redeem import RedeemForm, SubmitRedeem
+from actions.forms.repair import AskRepairConfirm, AskRepairItem, RepairForm, SubmitRepair
 from actions.forms.return_goods import ReturnForm, SubmitReturn
 from actions.forms.ticket import SubmitTicket, TicketForm
 from actions.invoices import InvoiceProgressAction
@@ -79,6 +83,7 @@ def _actions(services: Services) -> list[CustomerAction]:
         TrackLogistics(services),
         UrgeShipping(services),
         SignedNotReceived(services),
+        WrongOrDamaged(services),
         RefundProgress(services),
         RefundAmount(services),
         InvoiceProgressAction(services),
@@ -119,6 +124,15 @@ def _actions(services: Services) -> list[CustomerAction]:
         SubmitInvoice(services),
         RedeemForm(services),
         SubmitRedeem(services),
+        ExchangeForm(services),
+        AskExchangeWish(services),
+        SubmitExchange(services),
+        RepairForm(services),
+        AskRepairItem(services),
+        AskRepairConfirm(services),
+        SubmitRepair(services),
+        PriceForm(services),
+        SubmitPrice(services),
         TicketForm(services),
         SubmitTicket(services),
     ]

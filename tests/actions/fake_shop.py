@@ -268,9 +268,9 @@ class FakePrices:
     async def check(self, member_id: str, number: str) -> PriceCheck:
         await self._shop.work()
         found = self._shop.order(member_id, number)
-        if refusal := self._shop.refusals.get("check"):
-            return PriceCheck(number, False, refusal.code, NOW - timedelta(days=1))
         items = tuple(PriceItem(i.sku, i.name, i.quantity, i.price, i.price - 10) for i in found.items)
+        if refusal := self._shop.refusals.get("check"):
+            return PriceCheck(number, False, refusal.code, NOW - timedelta(days=1), items=items)
         return PriceCheck(number, True, None, NOW + timedelta(days=3), Decimal("10.00") * len(items), items)
 
     async def claim(self, member_id: str, number: str, idempotency_key: str) -> PriceClaim:

@@ -3,48 +3,13 @@
 import pytest
 
 from actions.backends.protocols import NotAllowed, OrderStatus, Refusal
-from tests.actions.call import Answered, Caller
+from tests.actions.call import Answered
 from tests.actions.fake_shop import FakeShop, order
+from tests.actions.in_form import InForm
 from tests.e2e.talk import TicketsInMemory, found
 
 PAID, ON_THE_WAY, RECEIVED, OLD = (f"KF20261108{tail}" for tail in ("0001", "0002", "0004", "0005"))
 HOME = "上海市浦东新区张江路88号3栋501"
-
-
-class InForm:
-    """Runs one form: validation, asking and submitting, in Rasa's order."""
-
-    def __init__(self, caller: Caller, form: str, trigger: str, submit: str, slots: tuple[str, ...]) -> None:
-        self.caller, self.form, self.trigger, self.submit, self.slots = caller, form, trigger, submit, slots
-        self.is_open = False
-
-    async def open(self, text: str = "", intent: str | None = None, **entities: str) -> Answered:
-        validated = await self.caller.hear(
-            f"validate_{self.form}", text, intent or self.trigger, form=self.form, opening=True, **entities
-        )
-        self.is_open = True
-        return await self._go_on(validated)
-
-    async def hear(self, text: str, intent: str = "inform", **more: object) -> Answered | None:
-        """None: the form takes it for a digression."""
-        validated = await self.caller.hear(f"validate_{self.form}", text, intent, form=self.form, **more)
-        if not validated.events and not validated.said:
-            return None
-        return await self._go_on(validated)
-
-    async def _go_on(self, validated: Answered) -> Answered:
-        slots = self.caller.slots
-        ended = "requested_slot" in validated.slots
-        requested = None if ended else next((slot for slot in self.slots if slots.get(slot) is None), None)
-        slots["requested_slot"] = requested
-        if requested is None:
-            self.is_open = False
-            then = await self.caller.run(self.submit)
-        elif requested == "order_number":
-            then = await self.caller.run("action_ask_order_number", form=self.form)
-        else:
-            return validated
-        return Answered((*validated.said, *then.said), {**validated.slots, **then.slots}, ())
 
 
 @pytest.fixture

@@ -1,0 +1,158 @@
+"""The exchange form: which order, what instead, and are you sure."""
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+from typing import ClassVar
+
+from actions.backends.aftersales import ExchangeItem, ExchangeOptions, ExchangeStatus
+from actions.backends.protocols import Order, OrderStatus, Refusal
+from actions.base import Answer, CustomerAction, MemberAction
+from actions.forms.form import FALLBACK, Submit
+from actions.forms.order_form import OrderForm
+from actions.forms.variants import Wish, look, read_wish, variant_of
+from actions.turn import Turn
+from actions.wording import day, order_title, short
+
+_NOT_SENT = {OrderStatus.PENDING_PAYMENT, OrderStatus.PAID}
+_RECEIVED = {OrderStatus.DELIVERED, OrderStatus.COMPLETED}
+_RECENTLY = timedelta(days=30)
+"""What was received longer ago is hardly meant, unless it is named."""
+_QUESTIONS = {"product_question", FALLBACK}
+_WISH_INTENTS = {"inform", "exchange_goods", "affirm", "deny", *_QUESTIONS}
+_SWAP = re.compile(r"换一?[个件]")
+_MOST_BUTTONS = 8
+_LONGEST_REASON = 100
+_OVER = {ExchangeStatus.DONE, ExchangeStatus.REJECTED}
+
+
+class ExchangeForm(OrderForm):
+    form = "exchange_form"
+    trigger = "exchange_goods"
+    nothing = "utter_exchange_nothing"
+    refusals: ClassVar = {
+        Refusal.ALREADY_REQUESTED: "utter_exchange_already_requested",
+        Refusal.NOT_DELIVERED: "utter_exchange_not_delivered",
+        Refusal.WINDOW_CLOSED: "utter_exchange_window_closed",
+        Refusal.NOT_RETURNABLE: "utter_exchange_not_possible",
+    }
+
+    def wanted(self, order: Order) -> bool:
+        recent = order.delivered_at is not None and self.services.clock() - order.delivered_at <= _RECENTLY
+        return recent and order.status in _RECEIVED
+
+    async def open(self, turn: Turn, answer: Answer) -> None:
+        """换个颜色 wants another colour, not another order."""
+        if await self._take_order(replace(turn, text=_SWAP.sub("换", turn.text)), answer):
+            self.prefill(turn, answer)
+
+    async def accepts(self, turn: Turn, member_id: str, order: Order, answer: Answer) -> bool:
+        if order.status in _NOT_SENT:
+            answer.say("utter_exchange_not_shipped", title=order_title(order))
+            answer.offer(turn, "cancel_order", order_number=order.number)
+            return False
+        options = await self.services.exchanges.options(member_id, order.number)
+        if not options.eligible:
+            await self._refuse(turn, member_id, order, options, answer)
+            return False
+        answer.set(exchange_offers=_offers(options.items), exchange_wish=None, exchange_target=None)
+        self._keep(self._read(turn, options.items), answer)
+        return True
+
+    async def _refuse(self, turn: Turn, member_id: str, order: Order, options: ExchangeOptions, answer: Answer) -> None:
+        if options.refusal == Refusal.ALREADY_REQUESTED:
+            for request in await self.services.exchanges.progress(member_id, order.number):
+                if request.status not in _OVER:
+                    answer.say(
+                        "utter_exchange_under_way",
+                        title=order_title(order),
+                        request_number=request.number,
+                        wanted=request.wanted_name,
+                        status=request.status.label,
+                    )
+                    return
+        known = self.refusals.get(options.refusal or "") or f"utter_refused_{options.refusal}"
+        answer.say(known, title=order_title(order), deadline=day(options.deadline))
+        answer.offer(turn, "human_agent")
+
+    def prefill(self, turn: Turn, answer: Answer) -> None:
+        if reason := turn.entity("reason"):
+            answer.set(exchange_reason=reason[:_LONGEST_REASON])
+
+    async def take_exchange_wish(self, turn: Turn, answer: Answer) -> None:
+        items = await self._items(turn)
+        wish = self._read(turn, items) if turn.intent in _WISH_INTENTS else None
+        self.prefill(turn, answer)
+        if wish:
+            self._keep(wish, answer)
+        elif turn.intent not in _WISH_INTENTS or (turn.intent in _QUESTIONS and turn.faq.outcome != "none"):
+            return
+        elif turn.intent in {self.trigger, "affirm"} or turn.entity("reason"):
+            answer.set(exchange_wish=None)
+        else:
+            self.fail(turn, answer, "exchange_wish", "utter_exchange_wish_unclear")
+
+    async def take_confirm(self, turn: Turn, answer: Answer) -> None:
+        """不对，换成红色 is another wish, not a no; 另一单 is left to the order."""
+        if turn.intent in {"inform", "deny", FALLBACK, self.trigger} and not turn.entity("confirms"):
+            wish = self._read(turn, await self._items(turn))
+            if wish and (wish.variant is None or wish.variant.name != turn.slots["exchange_wish"]):
+                self._keep(wish, answer)
+                return
+        await super().take_confirm(replace(turn, text=_SWAP.sub("换", turn.text)), answer)
+
+    async def _items(self, turn: Turn) -> tuple[ExchangeItem, ...]:
+        assert turn.member_id is not None  # the form did not open without
+        return (await self.services.exchanges.options(turn.member_id, turn.slots["order_number"])).items
+
+    def _read(self, turn: Turn, items: tuple[ExchangeItem, ...]) -> Wish | None:
+        if pressed := turn.entity("sku"):
+            return variant_of(pressed, items)
+        return read_wish(turn.text, items, turn.entities.get("color", ()), turn.entities.get("size", ()))
+
+    def _keep(self, wish: Wish | None, answer: Answer) -> None:
+        """What is sold out or never was is said; the question then shows what there is."""
+        if wish is None:
+            return
+        if wish.variant and wish.variant.stock:
+            target = [wish.item.sku, wish.variant.sku]
+            answer.set(exchange_wish=wish.variant.name, exchange_target=target, confirm=None, form_failures=0)
+            return
+        if wish.variant:
+            answer.say("utter_exchange_sold_out", wanted=wish.variant.name)
+        else:
+            answer.say("utter_exchange_no_such", name=short(wish.item.name))
+        answer.set(exchange_wish=None, exchange_target=None)
+
+
+def _offers(items: tuple[ExchangeItem, ...]) -> list[dict[str, str]]:
+    """Buttons for what is in stock, the same again last: it is the rarest wish."""
+    several = len(items) > 1
+    offers = []
+    for item in items:
+        own, *others = [variant for variant in item.variants if variant.stock or variant is item.variants[0]]
+        named = [(variant, variant.name if several else look(variant)) for variant in others]
+        if own.stock:
+            named.append((own, f"{short(own.name)} 换新" if several else "同款换新"))
+        offers += [{"title": title, "payload": f'/inform{{"sku":"{variant.sku}"}}'} for variant, title in named]
+    return offers[:_MOST_BUTTONS]
+
+
+class AskExchangeWish(CustomerAction):
+    action_name = "action_ask_exchange_form_exchange_wish"
+
+    async def respond(self, turn: Turn, answer: Answer) -> None:
+        answer.ask("utter_ask_exchange_wish", turn.slots.get("exchange_offers") or [])
+
+
+class SubmitExchange(Submit, MemberAction):
+    action_name = "action_submit_exchange"
+    required = ("order_number", "exchange_wish", "confirm")
+    left = "utter_exchange_left"
+    refusals: ClassVar = {**ExchangeForm.refusals, Refusal.OUT_OF_STOCK: "utter_exchange_sold_out_meanwhile"}
+
+    async def serve(self, turn: Turn, member_id: str, answer: Answer) -> None:
+        order, (sku, wanted_sku) = turn.slots["order_number"], turn.slots["exchange_target"]
+        reason = turn.slots.get("exchange_reason") or ""
+        request = await self.services.exchanges.create(member_id, order, sku, wanted_sku, reason, self.key(turn))
+        answer.say("utter_exchange_submitted", request_number=request.number, wanted=turn.slots["exchange_wish"])
