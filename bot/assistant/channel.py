@@ -12,7 +12,8 @@ from sanic import Blueprint
 from sanic.request import Request
 from sanic.response import HTTPResponse, json
 
-from bot.assistant.turn import CHANNEL, ActionFailed, Message
+from bot.assistant.listening import CHANNEL, Message
+from bot.assistant.turn import ActionFailed
 
 logger = logging.getLogger(__name__)
 

@@ -3,6 +3,9 @@
 The same steps as Rasa's `MessageProcessor.handle_message` (3.6), with one difference: all of it happens or nothing. A
 message that was answered before is answered from the tracker, and a turn in which an action could not be run is not
 stored, so that it can be tried again.
+
+A message with several wishes in it (`wishes.py`) is played as so many utterances, one after another, in the one turn.
+The first has the message's id, the others `<id>#2`, …; their metadata say which message they are `part_of`.
 """
 
 from __future__ import annotations
@@ -10,22 +13,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any
 from weakref import WeakValueDictionary
 
 from rasa.core.channels.channel import CollectingOutputChannel, UserMessage
 from rasa.core.processor import MessageProcessor
-from rasa.shared.constants import INTENT_MESSAGE_PREFIX
-from rasa.shared.core.events import ActionExecuted, BotUttered, Event, UserUttered
+from rasa.shared.core.events import ActionExecuted, BotUttered, Event, SlotSet, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 
-from bot.assistant.components.handoff_policy import decision_of
+from bot.assistant.components.handoff_policy import HANDOVER, PART_OF, decision_of
+from bot.assistant.listening import Listener, Message
 from handoff.decision import Decision
-from retrieval.text import normalise
 
 RANKING = 5
-CHANNEL = "kefu"
+PENDING_SLOT = "pending_intent"
 
 failed_actions: ContextVar[list[str]] = ContextVar("failed_actions")
 """Names of the actions that this turn could not run; `patches.report_failed_actions` fills it."""
@@ -35,19 +36,12 @@ class ActionFailed(Exception):
     """The action server could not be reached or answered an error; nothing of the turn was stored."""
 
 
-@dataclass(frozen=True)
-class Message:
-    sender: str
-    message_id: str
-    text: str
-    metadata: dict[str, Any]
-
-
 class Turns:
     """Takes turns on one processor, those of one sender after one another."""
 
     def __init__(self, processor: MessageProcessor) -> None:
         self._processor = processor
+        self._listener = Listener(processor)
         # The gateway sends one message of a conversation at a time. Yet one that died and came back may ask again while
         # the first request still runs here; it has to wait for that one's answer. One process serves a conversation, so
         # a lock in memory is enough.
@@ -68,24 +62,41 @@ class Turns:
     async def _run(self, tracker: DialogueStateTracker, message: Message) -> None:
         processor = self._processor
         output = CollectingOutputChannel()
-        is_payload = message.text.startswith(INTENT_MESSAGE_PREFIX)
-        user_message = UserMessage(
-            message.text if is_payload else normalise(message.text),
-            output_channel=output,
-            sender_id=message.sender,
-            input_channel=CHANNEL,
-            message_id=message.message_id,
-            metadata=message.metadata,
-        )
         failed: list[str] = []
         failed_actions.set(failed)
         await processor._update_tracker_session(tracker, output)
-        await processor._handle_message_with_tracker(user_message, tracker)
-        await processor.run_action_extract_slots(output, tracker)
-        await processor._run_prediction_loop(output, tracker)
-        if failed:
-            raise ActionFailed(f"could not run {', '.join(failed)}")
+        for said in await self._listener.utterances(message, tracker):
+            if self._put_off(tracker, message, said):
+                continue
+            said.output_channel = output
+            await processor._handle_message_with_tracker(said, tracker)
+            await processor.run_action_extract_slots(output, tracker)
+            await processor._run_prediction_loop(output, tracker)
+            if failed:
+                raise ActionFailed(f"could not run {', '.join(failed)}")
+            if _handed_over(tracker):  # what is left is the person's
+                break
         await processor.save_tracker(tracker)
+
+    def _put_off(self, tracker: DialogueStateTracker, message: Message, said: UserMessage) -> bool:
+        """A form waits when an earlier wish has just asked which order is meant: the answer opens it."""
+        intent = said.parse_data["intent"]["name"] if said.parse_data else None
+        pending = tracker.get_slot(PENDING_SLOT)
+        earlier = _events_of(tracker, message.message_id) or []
+        asked = any(isinstance(event, SlotSet) and event.key == PENDING_SLOT and event.value for event in earlier)
+        if not (asked and pending and intent in self._listener.wishes.forms):
+            return False
+        tracker.update(SlotSet(PENDING_SLOT, f"{pending} {intent}"), self._processor.domain)
+        return True
+
+
+def _handed_over(tracker: DialogueStateTracker) -> bool:
+    for event in reversed(tracker.events):
+        if isinstance(event, UserUttered):
+            return False
+        if isinstance(event, ActionExecuted) and event.action_name == HANDOVER:
+            return True
+    return False
 
 
 def _events_of(tracker: DialogueStateTracker, message_id: str) -> list[Event] | None:
@@ -96,23 +107,30 @@ def _events_of(tracker: DialogueStateTracker, message_id: str) -> list[Event] | 
         if isinstance(event, UserUttered):
             if event.message_id == message_id:
                 return later[::-1]
-            later = []
+            if (event.metadata or {}).get(PART_OF) != message_id:
+                later = []
     return None
 
 
 def _answer(events: Sequence[Event], decision: Decision | None) -> dict[str, Any]:
-    said = next(event for event in events if isinstance(event, UserUttered))
+    said = [event for event in events if isinstance(event, UserUttered)]
+    understood = [_understood(wish) for wish in said]
     return {
         "replies": [_reply(event) for event in events if isinstance(event, BotUttered)],
-        "understanding": {
-            "text": said.text,
-            "intent": _guess(said.intent),
-            "intent_ranking": [_guess(guess) for guess in (said.parse_data.get("intent_ranking") or [])[:RANKING]],
-            "entities": said.entities,
-        },
+        # The first wish; all of them when there are several.
+        "understanding": understood[0] | ({"wishes": understood} if len(said) > 1 else {}),
         "responses": [event.metadata["utter_action"] for event in events if _is_response(event)],
         "actions": [event.action_name for event in events if isinstance(event, ActionExecuted)],
         "decision": decision.as_json() if decision else None,
+    }
+
+
+def _understood(said: UserUttered) -> dict[str, Any]:
+    return {
+        "text": said.text,
+        "intent": _guess(said.intent),
+        "intent_ranking": [_guess(guess) for guess in (said.parse_data.get("intent_ranking") or [])[:RANKING]],
+        "entities": said.entities,
     }
 
 

@@ -45,6 +45,8 @@ class Caller:
         self.member_id = member_id
         self.slots: dict[str, Any] = {}
         self.events: list[dict[str, Any]] = []
+        self.part_of: str | None = None
+        """The message that what is heard next is one of several wishes of."""
         self._number = 0
 
     @property
@@ -66,6 +68,8 @@ class Caller:
         """The action's answer to a new message."""
         self._number += 1
         metadata = {"message_id": self.message_id, "member_id": self.member_id, "faq": faq}
+        if self.part_of:
+            metadata["part_of"] = self.part_of
         self._message = {
             "text": text,
             "intent": {"name": intent, "confidence": 1.0},

@@ -31,6 +31,8 @@ FORM_FAILURES_SLOT = "form_failures"
 UNHELPFUL_SLOT = "unhelpful_streak"
 EXPLICIT_WISH = "human_agent"
 QUANTITY = "quantity"
+PART_OF = "part_of"
+"""In the metadata of an utterance that is one of several wishes in a message: that message's id."""
 THRESHOLDS_FILE = "thresholds.json"
 
 
@@ -153,12 +155,17 @@ def decision_of(tracker: DialogueStateTracker) -> Decision | None:
 
 
 def _turns_since_handover(tracker: DialogueStateTracker) -> Iterator[UserUttered]:
-    """The customer's utterances, the latest first."""
+    """The customer's utterances, the latest first; of a message with several wishes the latest wish alone, for mood
+    and risk terms are the message's."""
+    message: str | None = None
     for event in reversed(tracker.events):
         if isinstance(event, ActionExecuted) and event.action_name == HANDOVER:
             return
         if isinstance(event, UserUttered):
-            yield event
+            part_of = (event.metadata or {}).get(PART_OF)
+            if part_of is None or part_of != message:
+                yield event
+            message = part_of
 
 
 def _handed_over_this_turn(tracker: DialogueStateTracker) -> bool:

@@ -44,6 +44,10 @@ def mood(score):
     return {"score": score}
 
 
+def part(intent, message, n, **metadata):
+    return said(intent, message_id=f"{message}#{n}", part_of=message, **metadata)
+
+
 class Gathering(unittest.TestCase):
     def test_nothing_said_is_at_rest(self):
         self.assertEqual(signals().explicit_wish, 0.0)
@@ -64,6 +68,11 @@ class Gathering(unittest.TestCase):
         )
         self.assertEqual(got.sentiment, -0.6)
         self.assertAlmostEqual(got.sentiment_recent_mean, -0.3)
+
+    def test_two_wishes_of_one_message_are_in_one_mood(self):
+        both = [part("track_logistics", "m1", n, sentiment=mood(-0.6)) for n in (1, 2)]
+        got = signals(did(), said("greet", sentiment=mood(0.0)), both[0], did("action_track_logistics"), both[1])
+        self.assertAlmostEqual(got.sentiment_recent_mean, -0.2)  # of three, with a start at rest
 
     def test_slots_that_actions_count_in(self):
         got = signals(did(), said("inform"), SlotSet("form_failures", 3), SlotSet("unhelpful_streak", 1))

@@ -1,0 +1,136 @@
+"""Several wishes in one message: where it can be taken apart, and which parts are wishes of their own.
+
+Pure: the clauses' intents are found elsewhere (`turn.py`), by the same model as a whole message's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+FILE = Path(__file__).with_name("wishes.yml")
+MOST_CLAUSES = 6
+"""A longer message is a story, not a list of wishes."""
+_PAUSE = r"[\s,，。.;；!！?？、~～…]"
+_END = r"(?<=[吗呢了吧么啊])"
+_CONNECTOR = re.compile(
+    rf"(?:^|{_PAUSE}+|(?<=.))(?:顺便|顺带|顺手|此外|另外(?![一那两几的])|同时|以及|然后)(?:也|再|还)?{_PAUSE}*"
+    # These are words of other meanings too, unless something has just ended: 还有货吗, 填对了, 再等等.
+    rf"|(?:{_PAUSE}+|{_END})(?:还有(?:就是|一[个件]事)?|对了|再就是|还想|再(?=[帮给查看问说开跟])|也(?=[帮给查看])){_PAUSE}*"
+)
+_BREAK = re.compile(rf"{_PAUSE}+")
+
+
+@dataclass(frozen=True)
+class Clause:
+    """A stretch of the message, `text[start:end]`."""
+
+    start: int
+    end: int
+    connected: bool = False
+    """A connector stands before it; else only a pause."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a clause was understood as."""
+
+    intent: str
+    confidence: float
+    names_order: bool = False
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What is in wishes.yml, under the same names."""
+
+    after_connector: float
+    after_pause: float
+    most: int
+    queries: Sequence[str]
+    people: Sequence[str]
+    forms: Sequence[str]
+    families: Sequence[Collection[str]]
+
+    @classmethod
+    def load(cls, file: Path = FILE) -> Wishes:
+        return cls(**yaml.safe_load(file.read_text(encoding="utf-8")))
+
+    @property
+    def served(self) -> Collection[str]:
+        return {*self.queries, *self.people, *self.forms}
+
+    def related(self, one: str, other: str) -> bool:
+        return one == other or any(one in family and other in family for family in self.families)
+
+    def parts(self, clauses: Sequence[Clause], heard: Sequence[Heard]) -> list[Clause]:
+        """The clauses joined to wishes: what is none goes with its neighbour, and so does more of the same."""
+        joined: list[tuple[Clause, str | None]] = []
+        for i, (clause, understood) in enumerate(zip(clauses, heard, strict=True)):
+            wish = understood.intent if self._is_wish(clauses, i, understood) else None
+            if not joined:
+                joined.append((clause, wish))
+                continue
+            before, wished = joined[-1]
+            if wished is None or self._goes_with(wished, clauses, i, wish, understood):
+                joined[-1] = (Clause(before.start, clause.end, before.connected), wished or wish)
+            else:
+                joined.append((clause, wish))
+        if len(joined) > 1 and joined[-1][1] is None:
+            last, _ = joined.pop()
+            before, wished = joined[-1]
+            joined[-1] = (Clause(before.start, last.end, before.connected), wished)
+        return [clause for clause, _ in joined]
+
+    def _goes_with(self, wished: str, clauses: Sequence[Clause], i: int, wish: str | None, heard: Heard) -> bool:
+        connected = clauses[i].connected
+        if wish is not None:
+            return wish == wished or (not connected and self.related(wish, wished))
+        # 昨天买的奶瓶，到哪了: what names an order belongs to what comes next.
+        leads_on = heard.names_order and i + 1 < len(clauses) and not clauses[i + 1].connected
+        return not connected and not leads_on
+
+    def in_order(self, intents: Sequence[str]) -> list[int]:
+        """Which to serve, and in which order; empty when they are not several wishes that go together."""
+        forms = [i for i, intent in enumerate(intents) if intent in self.forms]
+        people = [i for i, intent in enumerate(intents) if intent in self.people]
+        queries = [i for i, intent in enumerate(intents) if intent in self.queries]
+        if len(set(intents)) < len(intents) or not 2 <= len(intents) <= self.most or len(forms) > 1 or len(people) > 1:
+            return []
+        if len(forms) + len(people) + len(queries) < len(intents):
+            return []
+        return [*queries, *people] if people else [*queries, *forms]
+
+    def _is_wish(self, clauses: Sequence[Clause], i: int, heard: Heard) -> bool:
+        connected = clauses[i].connected or (i + 1 < len(clauses) and clauses[i + 1].connected)
+        least = self.after_connector if connected else self.after_pause
+        return heard.intent in self.served and heard.confidence >= least
+
+
+def clauses(text: str, whole: Collection[tuple[int, int]] = ()) -> list[Clause]:
+    """The message at its connectors and pauses. Nothing is taken apart within the spans of `whole` (an address)."""
+    found = list(_breaks(text, whole))
+    starts = [(0, False), *((end, connected) for _, end, connected in found)]
+    ends = [*(start for start, _, _ in found), len(text)]
+    return [
+        Clause(start, end, connected)
+        for (start, connected), end in zip(starts, ends, strict=True)
+        if text[start:end].strip()
+    ]
+
+
+def _breaks(text: str, whole: Collection[tuple[int, int]]) -> Iterator[tuple[int, int, bool]]:
+    """(start, end, whether it is a connector), in the order of the text."""
+    connectors = [(found.start(), found.end()) for found in _CONNECTOR.finditer(text)]
+    pauses = [
+        (found.start(), found.end())
+        for found in _BREAK.finditer(text)
+        if all(found.end() <= start or found.start() >= end for start, end in connectors)
+    ]
+    for start, end in sorted(connectors + pauses):
+        if all(end <= first or start >= last for first, last in whole):
+            yield start, end, (start, end) in connectors

@@ -1,0 +1,88 @@
+"""Several wishes in one message: where it is taken apart, and what of it is a wish of its own."""
+
+import unittest
+
+from bot.assistant.wishes import Heard, Wishes, clauses
+
+WISHES = Wishes(
+    after_connector=0.5,
+    after_pause=0.8,
+    most=3,
+    queries=["track_logistics", "urge_shipping", "query_points", "refund_progress"],
+    people=["human_agent"],
+    forms=["return_goods", "request_invoice"],
+    families=[["track_logistics", "urge_shipping"], ["return_goods", "refund_progress"]],
+)
+
+
+def taken_apart(text, whole=()):
+    return [text[clause.start : clause.end] for clause in clauses(text, whole)]
+
+
+def wishes(text, *heard):
+    """The wishes' words, given what each clause is understood as."""
+    found = clauses(text)
+    return [text[part.start : part.end] for part in WISHES.parts(found, heard)]
+
+
+TRACK, URGE, POINTS = Heard("track_logistics", 0.9), Heard("urge_shipping", 0.9), Heard("query_points", 0.9)
+NOTHING = Heard("inform", 0.9)
+
+
+class Clauses(unittest.TestCase):
+    def test_at_connectors_and_pauses(self):
+        self.assertEqual(taken_apart("查下到哪了 顺便看看积分"), ["查下到哪了", "看看积分"])
+        self.assertEqual(taken_apart("我要退货，另外发票开了没"), ["我要退货", "发票开了没"])
+        self.assertEqual(taken_apart("到哪了再看看我积分"), ["到哪了", "看看我积分"])
+        self.assertEqual(taken_apart("到哪了 怎么还没到"), ["到哪了", "怎么还没到"])
+
+    def test_a_connector_is_told_from_a_pause(self):
+        self.assertEqual([clause.connected for clause in clauses("物流，积分 然后等级")], [False, False, True])
+
+    def test_words_that_only_look_like_one(self):
+        for text in ("还有货吗", "我还有几张券", "另外一单呢", "地址填对了吗", "麻烦再催一下", "我再想想"):
+            self.assertEqual(taken_apart(text), [text])
+
+    def test_not_within_an_address(self):
+        self.assertEqual(taken_apart("改成浙江省 杭州市 文三路", [(2, 13)]), ["改成浙江省 杭州市 文三路"])
+
+
+class Parts(unittest.TestCase):
+    def test_two_wishes(self):
+        self.assertEqual(wishes("到哪了 顺便看看积分", TRACK, POINTS), ["到哪了", "看看积分"])
+
+    def test_one_wish_in_two_clauses(self):
+        self.assertEqual(wishes("到哪了 怎么还没到", TRACK, URGE), ["到哪了 怎么还没到"])
+        self.assertEqual(wishes("到哪了 到哪了", TRACK, TRACK), ["到哪了 到哪了"])
+
+    def test_a_connector_parts_what_is_about_one_matter(self):
+        self.assertEqual(wishes("到哪了 另外再催催", TRACK, URGE), ["到哪了", "催催"])
+
+    def test_after_a_pause_more_certainty_is_asked(self):
+        self.assertEqual(len(wishes("到哪了 积分", TRACK, Heard("query_points", 0.7))), 1)
+        self.assertEqual(len(wishes("到哪了 顺便积分", TRACK, Heard("query_points", 0.7))), 2)
+
+    def test_what_is_no_wish_goes_with_its_neighbour(self):
+        order = Heard("inform", 0.9, names_order=True)
+        self.assertEqual(wishes("急死了，到哪了 顺便看看积分", NOTHING, TRACK, POINTS), ["急死了，到哪了", "看看积分"])
+        self.assertEqual(wishes("看积分，昨天的奶瓶，到哪了", POINTS, order, TRACK), ["看积分", "昨天的奶瓶，到哪了"])
+        self.assertEqual(wishes("到哪了 顺便看积分 谢谢", TRACK, POINTS, NOTHING), ["到哪了", "看积分 谢谢"])
+
+
+class Order(unittest.TestCase):
+    def test_questions_first_a_form_last(self):
+        self.assertEqual(WISHES.in_order(["return_goods", "query_points"]), [1, 0])
+        self.assertEqual(WISHES.in_order(["track_logistics", "query_points"]), [0, 1])
+
+    def test_a_person_does_the_rest(self):
+        self.assertEqual(WISHES.in_order(["human_agent", "return_goods", "query_points"]), [2, 0])
+
+    def test_what_does_not_go_together(self):
+        for intents in (["return_goods", "request_invoice"], ["query_points"], ["query_points", "query_points"]):
+            self.assertEqual(WISHES.in_order(intents), [])
+
+    def test_the_file_names_each_wish_once(self):
+        loaded = Wishes.load()
+        named = [*loaded.queries, *loaded.people, *loaded.forms]
+        self.assertEqual(len(named), len(set(named)))
+        self.assertLessEqual({intent for family in loaded.families for intent in family}, set(named))
