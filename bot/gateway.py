@@ -102,7 +102,7 @@ class Gateway:
         while True:
             await asyncio.sleep(RENEW_SECONDS)
             if self._turns:
-                async with self._database.begin() as conn:
+                async with self._database.begin(durable=False) as conn:
                     await lease.do_renew(conn, self._worker, CLAIM_SECONDS)
 
     def _wake(self, conversation_id: str) -> None:
@@ -123,7 +123,7 @@ class Gateway:
             self._wake(conversation_id)
 
     async def _take_turns(self, conversation_id: str) -> None:
-        async with self._database.begin() as conn:
+        async with self._database.begin(durable=False) as conn:
             held = await lease.do_claim(conn, conversation_id, self._worker, CLAIM_SECONDS)
             row = await inbox.next_waiting(conn, conversation_id) if held else None
         following = (held, row) if held and row else None

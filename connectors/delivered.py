@@ -46,5 +46,5 @@ class Delivered:
         if not self._unwritten:
             return
         ids, self._unwritten = self._unwritten, set()
-        async with self._database.begin() as conn:
+        async with self._database.begin(durable=False) as conn:
             await outbox.do_mark_delivered(conn, ids)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,22 +26,30 @@ class Database:
     """`begin()` writes, `connect()` reads, each statement by itself. `data_key` opens the sealed columns.
 
     On SQLite a write transaction takes the write lock at once (BEGIN IMMEDIATE): a read that later wants to write
-    cannot be told «busy» half-way. Every commit is flushed to disk (`synchronous=FULL`), for what is accepted must
-    survive a power cut.
+    cannot be told «busy» half-way. A commit is flushed to disk (`synchronous=FULL`), for what is accepted must survive
+    a power cut.
     """
 
     def __init__(self, url: str, data_key: str, *, pool_size: int = 8) -> None:
         self.engine: AsyncEngine = _engine(url, pool_size)
-        self.engine.dialect.kefu_cipher = Cipher(data_key)  # type: ignore[attr-defined]
+        self._hasty = _engine(url, 1, durable=False) if self.engine.dialect.name == "sqlite" else self.engine
+        for engine in (self.engine, self._hasty):
+            engine.dialect.kefu_cipher = Cipher(data_key)  # type: ignore[attr-defined]
         # SQLite has one writer. Waiting here in order beats its own way, which is to sleep and ask again.
         self._writer = asyncio.Lock() if self.engine.dialect.name == "sqlite" else nullcontext()
 
     @asynccontextmanager
-    async def begin(self) -> AsyncIterator[AsyncConnection]:
-        """A write transaction: committed at the end, rolled back on an error."""
-        async with self._writer, self.engine.connect() as conn:
+    async def begin(self, *, durable: bool = True) -> AsyncIterator[AsyncConnection]:
+        """A write transaction: committed at the end, rolled back on an error.
+
+        One that is not `durable` does not wait for the disk: for what a power cut may undo, since it is done again.
+        """
+        engine = self.engine if durable else self._hasty
+        async with self._writer, engine.connect() as conn:
             await conn.execution_options(kefu_write=True)
             async with conn.begin():
+                if not durable and conn.dialect.name == "postgresql":
+                    await conn.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
                 yield conn
 
     @asynccontextmanager
@@ -56,9 +65,10 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+        await self._hasty.dispose()
 
 
-def _engine(url: str, pool_size: int) -> AsyncEngine:
+def _engine(url: str, pool_size: int, *, durable: bool = True) -> AsyncEngine:
     try:
         parsed = make_url(url)
     except ArgumentError as error:
@@ -72,15 +82,15 @@ def _engine(url: str, pool_size: int) -> AsyncEngine:
     if not parsed.database or parsed.database == ":memory:":
         raise SettingsError("KEFU_DATABASE_URL must name a file for SQLite: sqlite:///path/to/kefu.db")
     Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(parsed, pool_size=pool_size, async_creator=connector(parsed.database))
-    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    engine = create_async_engine(parsed, pool_size=pool_size, async_creator=connector(parsed.database, durable=durable))
+    event.listen(engine.sync_engine, "connect", partial(_prepare_sqlite, "FULL" if durable else "NORMAL"))
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
 
 
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
+def _prepare_sqlite(synchronous: str, connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver must not begin by itself; `_begin_sqlite` does
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -102,6 +102,7 @@ knowledge_entries = Table(
     Column("category", String(64), nullable=False),
     Column("owner", String(64), nullable=False),
     Column("intent", String(64), nullable=False, server_default="faq"),
+    Column("about", JSON, nullable=False, server_default="[]"),  # names of goods, list of str
     Column("valid_from", UtcDateTime(), nullable=False),
     Column("valid_until", UtcDateTime()),
     Column("status", String(16), nullable=False, server_default="active"),  # active | retired
