@@ -94,6 +94,66 @@ def test_what_nobody_understands(served: Served, actions: ActionServer, sender: 
     assert answer["actions"][0] == "action_fallback"
 
 
+class TestSeveralWishes:
+    def test_both_are_served_in_one_turn(self, served: Served, actions: ActionServer, sender: str) -> None:
+        answer = served.turn(sender, "查下到哪了 顺便看看积分", "both")
+        assert [reply["text"] for reply in answer["replies"]] == ["action_track_logistics", "action_query_points"]
+        assert [wish["text"] for wish in answer["understanding"]["wishes"]] == ["查下到哪了", "看看积分"]
+        assert answer["understanding"]["intent"]["name"] == "track_logistics"
+
+    def test_effects_have_keys_of_their_own(self, served: Served, actions: ActionServer, sender: str) -> None:
+        served.turn(sender, "帮我催一下发货 顺便看看积分", "keys", member_id="M1", risk_terms=[])
+        sent = [call["tracker"]["latest_message"]["metadata"] for call in actions.calls]
+        assert [(data["message_id"], data["part_of"]) for data in sent] == [("keys", "keys"), ("keys#2", "keys")]
+        assert all(data["member_id"] == "M1" for data in sent)
+
+    def test_a_form_comes_last_and_asks(self, served: Served, actions: ActionServer, sender: str) -> None:
+        answer = served.turn(sender, "我要退货，另外看看我的积分")
+        assert answer["actions"] == ["action_query_points", "action_listen", "return_form", "action_listen"]
+
+    def test_a_form_waits_for_the_order_that_was_just_asked_for(
+        self, served: Served, actions: ActionServer, sender: str
+    ) -> None:
+        actions.scripts["action_track_logistics"] = lambda _: {
+            "events": [sets("pending_intent", "track_logistics")],
+            "responses": [{"text": "哪一单？"}],
+        }
+        answer = served.turn(sender, "查下到哪了 顺便帮我退货")
+        assert answer["actions"] == ["action_track_logistics", "action_listen"]
+        served.turn(sender, "谢谢")
+        said = [event for event in served.events(sender) if event.get("name") == "pending_intent"]
+        assert said[-1]["value"] == "track_logistics return_goods"
+
+    def test_again_it_is_not_said_again(self, served: Served, actions: ActionServer, sender: str) -> None:
+        first = served.turn(sender, "查下到哪了 顺便看看积分", "again")
+        stored = served.events(sender)
+        again = served.turn(sender, "查下到哪了 顺便看看积分", "again")
+        assert {**again, "decision": None} == {**first, "decision": None}
+        assert served.events(sender) == stored and len(actions.calls) == 2
+
+    def test_both_or_none(self, served: Served, actions: ActionServer, sender: str) -> None:
+        served.turn(sender, "你好")
+        before = served.events(sender)
+        actions.scripts["action_query_points"] = lambda _: {"status": 500}
+        assert served.post(sender, "查下到哪了 顺便看看积分", "half").status_code == 503
+        assert served.events(sender) == before
+
+    def test_a_person_takes_the_rest(self, served: Served, actions: ActionServer, sender: str) -> None:
+        answer = served.turn(sender, "我要退货 顺便看看积分 另外帮我转人工")
+        assert answer["actions"] == ["action_query_points", "action_listen", "action_handover", "action_listen"]
+
+    def test_the_whole_message_decides_on_a_handoff(self, served: Served, actions: ActionServer, sender: str) -> None:
+        answer = served.turn(sender, "查下到哪了 顺便看看积分", risk_terms=["过敏"])
+        assert answer["actions"] == ["action_handover", "action_listen"]
+
+    def test_one_wish_in_two_clauses(self, served: Served, actions: ActionServer, sender: str) -> None:
+        assert "wishes" not in served.turn(sender, "到哪了 怎么还没到")["understanding"]
+
+    def test_not_within_a_form(self, served: Served, actions: ActionServer, sender: str) -> None:
+        served.turn(sender, "我要退货")
+        assert "wishes" not in served.turn(sender, "质量不好 顺便看看积分")["understanding"]
+
+
 class TestHandoff:
     def test_on_an_explicit_wish(self, served: Served, actions: ActionServer, sender: str) -> None:
         answer = served.turn(sender, "转人工")
