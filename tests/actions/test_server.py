@@ -10,6 +10,8 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from pydantic import SecretStr
 
+from actions.flow import FORMS
+from actions.guesses import TITLES
 from actions.server import build_executor, router
 from actions.services import Services
 from core.errors import KefuError
@@ -87,3 +89,11 @@ def test_every_question_has_two_ways_to_be_put():
     asked_often = ("utter_which_", "utter_ask_", "utter_login_needed", "utter_backend_down")
     once = {name for name, ways in responses().items() if name.startswith(asked_often) and len(ways) < 2}
     assert not once
+
+
+def test_the_assistant_and_the_actions_know_the_same_forms():
+    """A form that waits for an order (bot/assistant/turn.py) is opened by actions/flow.py."""
+    wishes = yaml.safe_load((DOMAIN.parent / "wishes.yml").read_text(encoding="utf-8"))
+    intents = yaml.safe_load((DOMAIN / "intents.yml").read_text(encoding="utf-8"))["intents"]
+    assert set(wishes["forms"]) == FORMS.keys()
+    assert {*wishes["queries"], *wishes["people"], *wishes["forms"], *TITLES} <= set(intents)
