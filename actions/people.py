@@ -1,17 +1,30 @@
 """Complaints, and the way to a person."""
 
+import json
 from typing import Any
 
 from actions.base import Answer, CustomerAction
+from actions.guesses import PERSON
 from actions.turn import Turn
 from handoff.decision import Decision, Signals, decide
 
+_SAYS_WHAT = 12
+"""Characters; a shorter complaint (我要投诉你们) does not tell yet what happened."""
+_LONGEST = 200
+
 
 class Complain(CustomerAction):
+    """What was said already goes into the ticket, if one is wished: nobody complains twice gladly."""
+
     action_name = "action_complain"
 
     async def respond(self, turn: Turn, answer: Answer) -> None:
-        answer.say("utter_complain")
+        said = turn.text.strip()
+        if len(said) < _SAYS_WHAT:
+            answer.say("utter_complain")
+        else:
+            details = json.dumps({"reason": f"投诉：{said[:_LONGEST]}"}, ensure_ascii=False, separators=(",", ":"))
+            answer.ask("utter_complain_heard", [PERSON, {"title": "登记投诉", "payload": f"/leave_ticket{details}"}])
         answer.offer(turn, "human_agent")
 
 

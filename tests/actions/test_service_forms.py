@@ -327,6 +327,16 @@ async def test_a_message_carries_the_order_spoken_of(caller, tickets: TicketsInM
     assert list(tickets.bodies.values())[1].startswith("上次的快递员态度很差，也没打电话")
 
 
+async def test_a_complaint_that_says_what_happened_becomes_a_ticket_at_once(caller, tickets: TicketsInMemory):
+    customer = caller()
+    heard = await customer.hear("action_complain", '快递员把"易碎"的包裹扔在门口，淋湿了', "complain")
+    assert heard.responses == ["utter_complain_heard"] and heard.payloads[0] == "/human_agent"
+    form = InForm(customer, "ticket_form", "leave_ticket", "action_submit_ticket", ("ticket_body",))
+    done = await form.open("", **json.loads(heard.payloads[1].removeprefix("/leave_ticket")))
+    assert done.responses == ["utter_ticket_created"]
+    assert list(tickets.bodies.values()) == ['投诉：快递员把"易碎"的包裹扔在门口，淋湿了']
+
+
 async def test_a_guests_message_carries_no_order(caller, tickets: TicketsInMemory):
     customer = caller(None)
     customer.slots["last_order_number"] = RECEIVED
