@@ -13,8 +13,8 @@ _TICKET = re.compile(r"T[0-9]{14}")
 _SHOWN = 3
 _STATES = {"open": "已登记，等待处理", "pending": "正在处理", "solved": "已解决"}
 _PRIVACY: Mapping[str, re.Pattern[str]] = {
-    "ads": re.compile(r"短信|广告|推送|营销|骚扰|退订|推广|打电话"),
     "delete": re.compile(r"注销|删|清除|销户|抹掉|不要保留"),
+    "ads": re.compile(r"短信|广告|推送|营销|骚扰|退订|推广|打电话"),
 }
 _REQUESTED = {"ads": "停止营销短信和推送", "delete": "注销账号并删除个人信息"}
 _MARK = re.compile(r"([0-9]+|[零一二三四五两十])\s*(?:分|颗?星)|^\s*([1-5一二三四五])\s*$")

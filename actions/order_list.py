@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 
 from actions.backends.protocols import Order, OrderStatus
 from actions.base import Answer, MemberAction
@@ -69,8 +68,7 @@ class OrderList(MemberAction):
 def _described(turn: Turn) -> Mention:
     """Only what orders are like. 第二个 belongs to a list, and this makes a new one."""
     named = turn.mention
-    return replace(
-        Mention(),
+    return Mention(
         day=named.day or turn.entity("date"),
         amount=named.amount or turn.entity("amount"),
         products=named.products,

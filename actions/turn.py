@@ -55,8 +55,7 @@ class Turn:
             guesses=tuple((guess["name"], guess["confidence"]) for guess in message.get("intent_ranking") or ()),
             entities=_by_name(message.get("entities") or ()),
             slots=tracker.slots,
-            # For one of several wishes in a message no search has run: the one that ran was for all of it.
-            faq=FaqHint(searched="part_of" not in metadata) if not metadata.get("faq") else _hint(metadata["faq"]),
+            faq=_hint(metadata),
             active_form=tracker.active_loop_name,
             opened=opened,
             declined=declined,
@@ -119,7 +118,10 @@ def _waiting(events: Sequence[Mapping[str, Any]], spoken_in: str) -> tuple[str, 
     return ()
 
 
-def _hint(data: Mapping[str, Any]) -> FaqHint:
+def _hint(metadata: Mapping[str, Any]) -> FaqHint:
+    data = metadata.get("faq")
+    if not data:  # for one of several wishes in a message no search has run: the one that ran was for all of it
+        return FaqHint(searched="part_of" not in metadata)
     candidates = tuple((item["entry_id"], item["question"]) for item in data.get("candidates", ()))
     return FaqHint(outcome=data.get("outcome", "none"), candidates=candidates)
 
