@@ -16,16 +16,17 @@ from typing import Any
 
 import aiosqlite
 
-LOCK_SECONDS = 30.0
 ASK_AGAIN_SECONDS = 0.005
 
 
 class LoopConnection(aiosqlite.Connection):
     durable = True
     """Whether its commits wait for the disk."""
+    lock_seconds = 30.0
+    """How long a call waits for another's lock."""
 
     async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        deadline = time.monotonic() + LOCK_SECONDS
+        deadline = time.monotonic() + self.lock_seconds
         waits_for_disk = self.durable and fn == self._conn.commit and self._conn.in_transaction
         while True:
             try:
@@ -46,14 +47,16 @@ async def _in_thread(fn: Callable[[], Any]) -> Any:
         raise
 
 
-def connector(path: str, *, durable: bool) -> Callable[[], Awaitable[aiosqlite.Connection]]:
+def connector(
+    path: str, *, durable: bool, lock_seconds: float = LoopConnection.lock_seconds
+) -> Callable[[], Awaitable[aiosqlite.Connection]]:
     """For SQLAlchemy's `async_creator`."""
 
     async def connect() -> aiosqlite.Connection:
         connection = LoopConnection(
             lambda: sqlite3.connect(path, timeout=0, check_same_thread=False), iter_chunk_size=64
         )
-        connection.durable = durable
+        connection.durable, connection.lock_seconds = durable, lock_seconds
         connection._thread.daemon = True  # as SQLAlchemy does: an unclosed connection must not hold the process
         return await connection
 

@@ -21,6 +21,7 @@ from actions.backends.demo_shop.tables import done
 from actions.backends.protocols import KeyReused, check_key
 from core.errors import SettingsError, Unavailable
 from core.storage.database import DRIVERS
+from core.storage.sqlite import connector
 
 T = TypeVar("T")
 
@@ -95,9 +96,11 @@ def open_engine(url: str, *, lock_seconds: float = 30.0) -> AsyncEngine:
     parsed = parsed.set(drivername=DRIVERS[backend])
     if backend != "sqlite":
         return create_async_engine(parsed, pool_pre_ping=True)
-    if parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(parsed, connect_args={"timeout": lock_seconds})
+    if not parsed.database:
+        raise SettingsError("KEFU_DEMO_SHOP_URL must name a file for SQLite: sqlite:///path/to/demo_shop.db")
+    Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    creator = connector(parsed.database, durable=False, lock_seconds=lock_seconds)
+    engine = create_async_engine(parsed, async_creator=creator)
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
