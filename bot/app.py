@@ -44,6 +44,7 @@ from handoff.presence import Presence
 from handoff.sentiment import SentimentModel
 from retrieval import api as knowledge_api
 from retrieval.encoder import EMBEDDED, load_encoder
+from retrieval.encoder.embedded import EmbeddedEncoder
 from retrieval.search import KnowledgeSearch
 
 SWITCH_SECONDS = 0.001  # a thread that comes back from the encoder or the disk waits no longer (Python: 5 ms)
@@ -118,7 +119,7 @@ async def _opened(settings: Settings, app: FastAPI) -> AsyncIterator[Parts]:
         await bus.start()
         shop = open_shop(settings)
         stack.push_async_callback(shop.close)
-        encoder = load_encoder(EMBEDDED, settings.var_dir / "models" / "encoder")
+        encoder = EmbeddedEncoder(settings.var_dir / "models" / "encoder")
         chosen = encoder if settings.encoder == EMBEDDED else load_encoder(settings.encoder, Path())
         search = await KnowledgeSearch.open(database, chosen, settings.var_dir / "index", bus=bus)
         stack.push_async_callback(search.close)

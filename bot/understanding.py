@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from core.errors import SettingsError
 from handoff.sentiment import Sentiment, SentimentModel
-from retrieval.encoder.protocol import Encoder
+from retrieval.encoder.embedded import EmbeddedEncoder
 from retrieval.search import KnowledgeSearch, SearchResult
 from retrieval.text import normalise
 
 
 @dataclass(frozen=True)
 class Understood:
-    """What is known of one utterance before the dialogue sees it. `vector` has shape (dimension,)."""
+    """What is known of one utterance before the dialogue sees it. `vector` is of `encode_deep`."""
 
     text: str
     vector: NDArray[np.float32]
@@ -61,7 +61,7 @@ class Understanding:
     """
 
     def __init__(
-        self, encoder: Encoder, search: KnowledgeSearch, sentiment: SentimentModel, risk_terms: Sequence[str]
+        self, encoder: EmbeddedEncoder, search: KnowledgeSearch, sentiment: SentimentModel, risk_terms: Sequence[str]
     ) -> None:
         self._encoder = encoder
         self._search = search
@@ -70,11 +70,12 @@ class Understanding:
 
     def understand(self, text: str) -> Understood:
         text = normalise(text)
-        vector = self._encoder.encode([text])[0]
+        deep = self._encoder.encode_deep([text])[0]
+        vector = deep[: self._encoder.dimension]
         shared = self._search.encoder is self._encoder
         return Understood(
             text=text,
-            vector=vector,
+            vector=deep,
             faq=self._search.search(text, vector) if shared else self._search.find(text),
             sentiment=self._sentiment.score(text, vector),
             risk_terms=tuple(term for term in self._risk_terms if term in text),

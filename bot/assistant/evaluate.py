@@ -15,7 +15,7 @@ from bot.assistant.lean import configure_logging, leave_out_tensorflow, needs_te
 if TYPE_CHECKING:
     from rasa.shared.nlu.training_data.message import Message
 
-    from bot.assistant.components.intent_model import Floats
+    from bot.assistant.components.linear_model import Floats
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bot.assistant.components.intent_model import IntentModel, ngrams, softmax, tfidf
+from bot.assistant.components.intent_model import IntentModel, ngrams
 from bot.assistant.components.intent_training import (
     Examples,
     TrainingSettings,
@@ -13,6 +13,7 @@ from bot.assistant.components.intent_training import (
     expected_calibration_error,
     fit,
 )
+from bot.assistant.components.linear_model import softmax, tfidf
 
 SETTINGS = TrainingSettings(
     longest_ngram=2, strengths=(1.0, 10.0), folds=5, side_weight=0.1, wrong_answer_cost=1, random_state=1

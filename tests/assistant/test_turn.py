@@ -56,7 +56,7 @@ def test_the_same_message_at_the_same_time_is_said_once(served: Served, actions:
 
 
 def test_the_vector_is_used_and_not_stored(served: Served, actions: ActionServer, sender: str) -> None:
-    vector = EmbeddedEncoder(HOME / "var" / "models" / "encoder").encode(["我的快递到哪了"])[0]
+    vector = EmbeddedEncoder(HOME / "var" / "models" / "encoder").encode_deep(["我的快递到哪了"])[0]
     packed = base64.b64encode(vector.astype(np.float16).tobytes()).decode()
     answer = served.turn(sender, "我的快递到哪了", vector=packed, channel="web")
     own = served.turn(f"{sender}-2", "我的快递到哪了", channel="web")

@@ -17,7 +17,8 @@ from rasa.shared.nlu.constants import INTENT, METADATA, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from bot.assistant.components.intent_model import Floats, IntentModel
+from bot.assistant.components.intent_model import IntentModel
+from bot.assistant.components.linear_model import Floats
 
 REPORT_FILE = "intent_report.json"
 KNOWLEDGE = {"source": "knowledge"}
@@ -104,10 +105,10 @@ class CalibratedIntentClassifier(IntentClassifier, GraphComponent):
             vector = _vector(message)
             if self._model is None or vector is None:  # a button's payload: RegexMessageHandler knows its intent
                 continue
-            if vector.shape != self._model.mean.shape:
+            if vector.shape != (self._model.dimension,):
                 raise InvalidConfigException(
                     f"The utterance's vector has {vector.shape[0]} dimensions, the assistant was trained on "
-                    f"{self._model.mean.shape[0]}: train it again with the encoder in use."
+                    f"{self._model.dimension}: train it again with the encoder in use."
                 )
             probabilities = self._model.probabilities(message.get(TEXT), vector)[: self._config["ranking_length"]]
             ranking = [{"name": name, "confidence": confidence} for name, confidence in probabilities]

@@ -7,25 +7,31 @@ Runs only in training (scikit-learn, SciPy).
 from __future__ import annotations
 
 import logging
+import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
-from scipy.sparse import csr_matrix
 from sklearn.model_selection import StratifiedKFold
 
 from bot.assistant.components import logistic
-from bot.assistant.components.intent_model import Floats, IntentModel, ngrams, softmax, tfidf
-from bot.assistant.components.logistic import Matrix
+from bot.assistant.components.intent_model import IntentModel, ngrams
+from bot.assistant.components.linear_model import Floats, softmax
+from bot.assistant.components.linear_training import Features
 
 logger = logging.getLogger(__name__)
 
 Labels = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+Fold = tuple[Labels, Labels]
+"""Row numbers inside and outside."""
 
 
 @dataclass(frozen=True)
@@ -41,43 +47,6 @@ class TrainingSettings:
     wrong_answer_cost: float
     """What acting on a wrong guess costs, in right answers. It sets where the fallback threshold falls."""
     random_state: int
-
-
-@dataclass(frozen=True)
-class Features:
-    """The unsupervised part: fitted on texts and vectors alone."""
-
-    vocabulary: dict[str, int]
-    longest: int
-    idf: Floats
-    mean: Floats
-    scale: Floats
-
-    @classmethod
-    def fit(cls, grams: Sequence[Counter[str]], vectors: Floats, longest: int) -> Features:
-        seen = Counter(gram for counts in grams for gram in counts)
-        # A gram seen once tells nothing about another utterance.
-        kept = sorted(gram for gram, count in seen.items() if count > 1)
-        idf = np.log((1 + len(grams)) / (1 + np.array([seen[gram] for gram in kept]))) + 1
-        deviation = vectors.std(axis=0)
-        # Each block has about unit length, so neither drowns the other.
-        scale = 1 / (np.maximum(deviation, deviation.mean() * 1e-3) * np.sqrt(vectors.shape[1]))
-        return cls(
-            vocabulary={gram: row for row, gram in enumerate(kept)},
-            longest=longest,
-            idf=idf.astype(np.float32),
-            mean=vectors.mean(axis=0),
-            scale=scale.astype(np.float32),
-        )
-
-    def matrix(self, grams: Sequence[Counter[str]], vectors: Floats) -> Matrix:
-        """(n, dimension) dense, (n, vocabulary) sparse."""
-        rows = [tfidf(counts, self.vocabulary, self.idf) for counts in grams]
-        indptr = np.cumsum([0, *(len(columns) for columns, _ in rows)])
-        indices = np.array([column for columns, _ in rows for column in columns], dtype=np.int32)
-        values = np.array([value for _, items in rows for value in items])
-        sparse = csr_matrix((values, indices, indptr), shape=(len(rows), len(self.vocabulary)))
-        return Matrix(((vectors - self.mean) * self.scale).astype(np.float64), sparse)
 
 
 @dataclass(frozen=True)
@@ -116,21 +85,10 @@ def fit(examples: Examples, settings: TrainingSettings) -> tuple[IntentModel, di
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
     threshold = choose_threshold(confidence, right, settings.wrong_answer_cost)
 
-    features = Features.fit(grams, examples.vectors, settings.longest_ngram)
+    features = Features.fit(grams, examples.vectors)
     matrix = features.matrix(grams, examples.vectors)
     fitted = logistic.fit(matrix, labels, weights, strength, logistic.zeros(matrix, len(names)))
-    model = IntentModel(
-        intents=names,
-        vocabulary=features.vocabulary,
-        longest=features.longest,
-        idf=features.idf,
-        mean=features.mean,
-        scale=features.scale,
-        weights=fitted.weights.astype(np.float32),
-        bias=fitted.bias.astype(np.float32),
-        temperature=temperature,
-        threshold=threshold,
-    )
+    model = IntentModel(features.model(names, fitted), settings.longest_ngram, temperature, threshold)
     accepted = confidence >= threshold
     report = {
         "examples": int(main.sum()),
@@ -180,22 +138,59 @@ def expected_calibration_error(confidence: Floats, right: Bools, bins: int = 10)
 
 
 def _out_of_fold_logits(
-    grams: Sequence[Counter[str]], vectors: Floats, labels: Labels, weights: Floats, settings: TrainingSettings
+    grams: Sequence[Counter[str]], vectors: Floats, labels: Labels, weights: logistic.Doubles, settings: TrainingSettings
 ) -> dict[float, Floats]:
     """C -> (n, intents): each row predicted by a model that has not seen it."""
     classes = int(labels.max()) + 1
     logits: dict[float, Floats] = {strength: np.zeros((len(labels), classes)) for strength in settings.strengths}
     folds = StratifiedKFold(settings.folds, shuffle=True, random_state=settings.random_state)
-    for fold, (inside, outside) in enumerate(folds.split(vectors, labels), start=1):
+    parts = list(folds.split(vectors, labels))
+    fit_fold = partial(_fold_logits, grams, vectors, labels, weights, settings.strengths)
+    for fold, ((_, outside), found) in enumerate(zip(parts, _on_all_cores(fit_fold, parts), strict=True), start=1):
         logger.info("Intent model: fold %d of %d", fold, settings.folds)
-        train, held_out = [grams[i] for i in inside], [grams[i] for i in outside]
-        features = Features.fit(train, vectors[inside], settings.longest_ngram)
-        x, x_out = features.matrix(train, vectors[inside]), features.matrix(held_out, vectors[outside])
-        fitted = logistic.zeros(x, classes)
-        # Ascending C: each fit begins where the last ended.
         for strength in settings.strengths:
-            fitted = logistic.fit(x, labels[inside], weights[inside], strength, fitted)
-            logits[strength][outside] = fitted.logits(x_out)
+            logits[strength][outside] = found[strength]
+    return logits
+
+
+def _on_all_cores(work: Callable[[Fold], dict[float, Floats]], folds: Sequence[Fold]) -> Iterator[dict[float, Floats]]:
+    """In the order of the folds. The processes are forked: they share the examples instead of copying them."""
+    global _work
+    cores = len(os.sched_getaffinity(0))
+    if cores == 1:
+        yield from map(work, folds)
+        return
+    _work = work
+    with ProcessPoolExecutor(min(cores, len(folds)), get_context("fork")) as pool:
+        yield from pool.map(_do_work, folds)
+
+
+_work: Callable[[Fold], dict[float, Floats]] | None = None
+
+
+def _do_work(fold: Fold) -> dict[float, Floats]:
+    assert _work is not None
+    return _work(fold)
+
+
+def _fold_logits(
+    grams: Sequence[Counter[str]],
+    vectors: Floats,
+    labels: Labels,
+    weights: logistic.Doubles,
+    strengths: Sequence[float],
+    fold: Fold,
+) -> dict[float, Floats]:
+    inside, outside = fold
+    train, held_out = [grams[i] for i in inside], [grams[i] for i in outside]
+    features = Features.fit(train, vectors[inside])
+    x, x_out = features.matrix(train, vectors[inside]), features.matrix(held_out, vectors[outside])
+    fitted = logistic.zeros(x, int(labels.max()) + 1)
+    logits: dict[float, Floats] = {}
+    # Ascending C: each fit begins where the last ended.
+    for strength in strengths:
+        fitted = logistic.fit(x, labels[inside], weights[inside], strength, fitted)
+        logits[strength] = fitted.logits(x_out)
     return logits
 
 

@@ -1,4 +1,4 @@
-"""Featurizer: the sentence vector of the utterance.
+"""Featurizer: the sentence vector of the utterance, beside it that of the encoder's middle layer.
 
 The gateway understands an utterance once and sends its vector along in the metadata; it is taken out of there, so that
 the tracker does not store it. Without one (training, `rasa shell`, tests) the utterance is encoded here.
@@ -29,9 +29,9 @@ from rasa.shared.nlu.training_data.features import Features
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from bot.assistant.components.intent_model import Floats
+from bot.assistant.components.linear_model import Floats
 from retrieval.encoder.embedded import EmbeddedEncoder
-from retrieval.encoder.protocol import Encoder, EncoderError
+from retrieval.encoder.protocol import EncoderError
 from retrieval.text import normalise
 
 logger = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ class SentenceVector(DenseFeaturizer, GraphComponent):
             if not text or text.startswith(INTENT_MESSAGE_PREFIX):
                 continue
             sent = (message.get(METADATA) or {}).pop("vector", None)
-            self._set_vector(message, encoder().encode([normalise(text)])[0] if sent is None else unpack(sent))
+            self._set_vector(message, encoder().encode_deep([normalise(text)])[0] if sent is None else unpack(sent))
         return messages
 
     def _set_vector(self, message: Message, vector: Floats) -> None:
@@ -96,7 +96,7 @@ class SentenceVector(DenseFeaturizer, GraphComponent):
         for start in range(0, len(new), PROGRESS_EVERY):
             batch = new[start : start + PROGRESS_EVERY]
             # One by one, as they are encoded when served: in a batch, the int8 model rounds each by its neighbours.
-            known.update((keys[text], encoder().encode([text])[0]) for text in batch)
+            known.update((keys[text], encoder().encode_deep([text])[0]) for text in batch)
             logger.info("Encoded %d of %d utterances", start + len(batch), len(new))
         if file is not None and new:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -107,7 +107,7 @@ class SentenceVector(DenseFeaturizer, GraphComponent):
 
 
 @functools.lru_cache(maxsize=1)
-def encoder() -> Encoder:
+def encoder() -> EmbeddedEncoder:
     """The encoder of this process, loaded when first needed: served turns bring their vector and never need it."""
     folder = os.environ.get(ENCODER_VARIABLE)
     if not folder:
