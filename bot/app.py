@@ -28,6 +28,7 @@ from bot import demo, edges, pages
 from bot.facts import ShopFacts
 from bot.gateway import Gateway
 from bot.handover import Handover
+from bot.model_switch import ModelSwitch, active, load_sentiment
 from bot.rasa_client import Assistant
 from bot.understanding import Understanding, load_risk_terms
 from connectors.delivered import Delivered
@@ -41,7 +42,6 @@ from core.settings import Settings, load_settings
 from core.storage.database import Database
 from handoff import api as desk_api
 from handoff.presence import Presence
-from handoff.sentiment import SentimentModel
 from retrieval import api as knowledge_api
 from retrieval.encoder import EMBEDDED, load_encoder
 from retrieval.encoder.embedded import EmbeddedEncoder
@@ -65,6 +65,7 @@ class Parts:
     shop: Shop
     search: KnowledgeSearch
     gateway: Gateway
+    switch: ModelSwitch
     delivered: Delivered
 
 
@@ -75,7 +76,8 @@ def create_app() -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with _opened(settings, app) as parts:
-            running = [asyncio.create_task(work) for work in (parts.gateway.run(), parts.delivered.run())]
+            work = (parts.gateway.run(), parts.delivered.run(), parts.switch.run())
+            running = [asyncio.create_task(part) for part in work]
             for task in running:
                 task.add_done_callback(_end_process)
             _settle()
@@ -123,16 +125,18 @@ async def _opened(settings: Settings, app: FastAPI) -> AsyncIterator[Parts]:
         chosen = encoder if settings.encoder == EMBEDDED else load_encoder(settings.encoder, Path())
         search = await KnowledgeSearch.open(database, chosen, settings.var_dir / "index", bus=bus)
         stack.push_async_callback(search.close)
-        sentiment = SentimentModel.load(settings.var_dir / "models" / "sentiment")
+        now = active(settings)
+        sentiment = load_sentiment(settings, now.version)
         risk_terms = load_risk_terms(settings.home / "nlu_data" / "risk_terms.yml")
         understanding = Understanding(encoder, search, sentiment, risk_terms)
-        assistant = Assistant(settings.assistant_url, settings.assistant_timeout_seconds)
+        assistant = Assistant(now.url, settings.assistant_timeout_seconds)
         stack.push_async_callback(assistant.close)
         presence = Presence(bus.redis)
         notices = yaml.safe_load(NOTICES.read_text(encoding="utf-8"))
         handover = Handover(database, shop.members, presence.available)
         gateway = Gateway(database, bus, understanding, assistant, handover, _reply(notices["apology"]))
-        parts = Parts(settings, database, bus, shop, search, gateway, Delivered(database))
+        switch = ModelSwitch(settings, now, assistant, understanding)
+        parts = Parts(settings, database, bus, shop, search, gateway, switch, Delivered(database))
         _add_routes(app, parts, presence, handover, notices)
         yield parts
 

@@ -52,6 +52,9 @@ AssistantPort = Annotated[int | None, typer.Option(min=1, max=65535, help="Port 
 Demo = Annotated[bool | None, typer.Option("--demo/--no-demo", help="With the demo shop and its logins. [--demo]")]
 DatabaseUrl = Annotated[str | None, typer.Option(help="postgresql://… instead of the embedded SQLite.")]
 RedisUrl = Annotated[str | None, typer.Option(help="redis://… instead of the embedded Valkey.")]
+VersionName = Annotated[
+    str | None, typer.Argument(help="A version, or an unambiguous part of its name. [the newest]", show_default=False)
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -109,6 +112,46 @@ def train(
         from bot.commands.train import train_all
 
         train_all(force=force)
+
+
+@cli.command()
+def lint(
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Also what takes a while: contradicting rules, likely wrong labels.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """检查数据文件 · Find mistakes in the data files, with file and line. Exit code 1 when there are errors."""
+    from bot.commands.lint import lint
+
+    raise typer.Exit(lint(deep=deep, as_json=as_json))
+
+
+@cli.command()
+def promote(
+    version: VersionName = None,
+    force: Annotated[str | None, typer.Option(metavar="WHY", help="Also against the gate; the reason is kept.")] = None,
+) -> None:
+    """模型上线 · Bring a version into service, if the gate finds it no worse. Exit code 1 when it is refused."""
+    from bot.commands.promote import promote
+
+    raise typer.Exit(promote(version, force))
+
+
+@cli.command()
+def rollback() -> None:
+    """模型回退 · Bring the version that served before back into service."""
+    from bot.commands.promote import rollback
+
+    rollback()
+
+
+@cli.command()
+def models(as_json: Json = False) -> None:
+    """模型版本 · The versions there are, which one serves, and how that came about."""
+    from bot.commands.promote import models
+
+    models(as_json=as_json)
 
 
 @cli.command()

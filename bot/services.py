@@ -3,6 +3,7 @@
 import asyncio
 import importlib.util
 import os
+import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,13 +28,13 @@ def runs_stores(settings: Settings) -> bool:
 
 def stores(settings: Settings) -> Service:
     """The embedded Valkey, on a socket that only this user may open."""
-    socket = embedded_socket(settings)
-    if len(str(socket)) > LONGEST_SOCKET_PATH:
-        raise SettingsError(f"the path {socket} is too long for a socket; set KEFU_VAR_DIR to a shorter folder")
-    socket.parent.mkdir(parents=True, exist_ok=True)
-    command: list[str | Path] = [valkey_server(), "--port", "0", "--unixsocket", socket, "--unixsocketperm", "700"]
-    command += ["--dir", socket.parent, "--appendonly", "yes", "--save", "", "--daemonize", "no"]
-    return Service("stores", command, os.environ, lambda: _pongs(socket), start_seconds=60)
+    path = embedded_socket(settings)
+    if len(str(path)) > LONGEST_SOCKET_PATH:
+        raise SettingsError(f"the path {path} is too long for a socket; set KEFU_VAR_DIR to a shorter folder")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    command: list[str | Path] = [valkey_server(), "--port", "0", "--unixsocket", path, "--unixsocketperm", "700"]
+    command += ["--dir", path.parent, "--appendonly", "yes", "--save", "", "--daemonize", "no"]
+    return Service("stores", command, os.environ, lambda: _pongs(path), start_seconds=60)
 
 
 def valkey_server() -> Path:
@@ -47,10 +48,9 @@ def valkey_server() -> Path:
     return found[0]
 
 
-def assistant(settings: Settings, model: Path) -> Service:
+def assistant(settings: Settings, model: Path, port: int | None = None, name: str = "assistant") -> Service:
     """Rasa, in its own environment, reachable from this machine only: it has no access control."""
-    address = urlsplit(settings.assistant_url)
-    port = str(address.port or 5005)
+    port = port or urlsplit(settings.assistant_url).port or 5005
     command: list[str | Path] = [
         settings.home / ".venv-assistant" / "bin" / "python",
         "-m",
@@ -59,20 +59,32 @@ def assistant(settings: Settings, model: Path) -> Service:
         model,
     ]
     return Service(
-        "assistant",
+        name,
         command,
-        assistant_environment(settings),
+        assistant_environment(settings, model, port),
         lambda: _answers(f"http://127.0.0.1:{port}/webhooks/kefu/health"),
         start_seconds=180,
         mend="If it cannot load the model, make it again: ./kefu train --force",
     )
 
 
-def assistant_environment(settings: Settings) -> dict[str, str]:
+def assistant_url(service: Service) -> str:
+    return f"http://127.0.0.1:{service.environment['KEFU_ASSISTANT_PORT']}"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def assistant_environment(settings: Settings, model: Path, port: int) -> dict[str, str]:
     """What the project's endpoints and components read. One thread: OpenMP's waiting costs 20 times the latency."""
+    thresholds = model.with_name("thresholds.json")
     return {
         **_without_kefu(os.environ),
-        "KEFU_ASSISTANT_PORT": str(urlsplit(settings.assistant_url).port or 5005),
+        **({"KEFU_HANDOFF_THRESHOLDS": str(thresholds)} if thresholds.exists() else {}),
+        "KEFU_ASSISTANT_PORT": str(port),
         "KEFU_REDIS_URL": settings.redis_url,
         "KEFU_ACTION_URL": f"http://127.0.0.1:{settings.port}/actions/webhook",
         "KEFU_ACTION_TOKEN": settings.action_token.get_secret_value(),
@@ -108,10 +120,10 @@ def _without_kefu(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if not name.startswith("KEFU_")}
 
 
-async def _pongs(socket: Path) -> bool:
+async def _pongs(path: Path) -> bool:
     try:
         async with asyncio.timeout(PROBE_SECONDS):
-            reader, writer = await asyncio.open_unix_connection(str(socket))
+            reader, writer = await asyncio.open_unix_connection(str(path))
             writer.write(b"PING\r\n")
             answer = await reader.readline()
             writer.close()

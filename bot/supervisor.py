@@ -13,6 +13,7 @@ from core.errors import KefuError
 POLL_SECONDS = 0.1
 WATCH_SECONDS = 0.25
 GRACE_SECONDS = 8.0
+TURN_SECONDS = 20.0  # what is replaced may still be at work for somebody
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
 STEADY_SECONDS = 60.0  # up for this long: the next crash counts as the first
@@ -52,12 +53,17 @@ class Supervisor:
     def __init__(
         self, services: Sequence[Service], *, var_dir: Path, cwd: Path, announce: Callable[[str], None]
     ) -> None:
-        self.services = services
+        self.services = list(services)
         self.run_dir = var_dir / "run"
         self.log_dir = var_dir / "logs"
         self.cwd = cwd
         self.announce = announce
         self._running: dict[str, _Running] = {}
+        self._keepers: dict[str, asyncio.Task[None]] = {}
+        self._watching: asyncio.TaskGroup | None = None
+
+    def has(self, name: str) -> bool:
+        return any(service.name == name for service in self.services)
 
     def log(self, service: Service) -> Path:
         return self.log_dir / f"{service.name}.log"
@@ -86,15 +92,36 @@ class Supervisor:
     async def watch(self) -> None:
         """Restart whatever ends, with growing pauses. Returns only by cancellation."""
         async with asyncio.TaskGroup() as group:
+            self._watching = group
             for service in self.services:
-                group.create_task(self._keep(service))
+                self._watch_over(service)
+
+    async def replace(
+        self, name: str, service: Service, moved: Callable[[], Awaitable[None]], linger_seconds: float
+    ) -> None:
+        """Start `service` beside the service `name`; once it is ready, call `moved`, and stop the old one soon after.
+
+        To be called while `watch` runs. Raises StartFailed when the new one does not come up; the old one goes on.
+        """
+        old = next(one for one in self.services if one.name == name)
+        self.services.insert(self.services.index(old), service)
+        try:
+            processes.rotate(self.log(service))
+            self._spawn(service)
+            await self._until_ready(service)
+            self._watch_over(service)
+            await moved()
+        except BaseException:
+            await self._end(service, GRACE_SECONDS)
+            raise
+        await asyncio.sleep(linger_seconds)
+        await self._end(old, TURN_SECONDS)
+        self.announce(f"{name} was replaced by {service.name}")
 
     async def stop(self) -> None:
         """All at once would let the app lose its stores under a request: so one after the other, last first."""
         for service in reversed(self.services):
-            if running := self._running.pop(service.name, None):
-                await asyncio.to_thread(processes.stop, running.process, GRACE_SECONDS)
-                (self.run_dir / f"{service.name}.pid").unlink(missing_ok=True)
+            await self._stop_process(service, GRACE_SECONDS)
 
     def kill(self) -> None:
         """The impatient end."""
@@ -111,6 +138,22 @@ class Supervisor:
             cwd=self.cwd,
         )
         self._running[service.name] = _Running(service, process, crashes=crashes)
+
+    def _watch_over(self, service: Service) -> None:
+        assert self._watching is not None
+        self._keepers[service.name] = self._watching.create_task(self._keep(service))
+
+    async def _end(self, service: Service, grace_seconds: float) -> None:
+        """Take one service out; nobody starts it again."""
+        self.services.remove(service)
+        if keeper := self._keepers.pop(service.name, None):
+            keeper.cancel()
+        await self._stop_process(service, grace_seconds)
+
+    async def _stop_process(self, service: Service, grace_seconds: float) -> None:
+        if running := self._running.pop(service.name, None):
+            await asyncio.to_thread(processes.stop, running.process, grace_seconds)
+            (self.run_dir / f"{service.name}.pid").unlink(missing_ok=True)
 
     async def _until_ready(self, service: Service) -> None:
         began = time.monotonic()

@@ -68,6 +68,10 @@ class Understanding:
         self._sentiment = sentiment
         self._risk_terms = tuple(normalise(term) for term in risk_terms)
 
+    def use_sentiment(self, sentiment: SentimentModel) -> None:
+        """From the next utterance on."""
+        self._sentiment = sentiment
+
     def understand(self, text: str) -> Understood:
         text = normalise(text)
         deep = self._encoder.encode_deep([text])[0]

@@ -1,4 +1,4 @@
-"""`python -m bot.assistant.evaluate`: how a trained assistant does on utterances it never saw. Prints JSON."""
+"""`python -m bot.assistant.evaluate`: how a trained assistant does on what it never saw. Writes JSON, or prints it."""
 
 from __future__ import annotations
 
@@ -22,19 +22,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True, help="a folder of NLU YAML files")
+    parser.add_argument("--stories", type=Path, help="a folder of test stories")
+    parser.add_argument("--output", type=Path, help="the JSON to write; without it, it is printed")
     arguments = parser.parse_args()
     if not needs_tensorflow(arguments.model):
         leave_out_tensorflow()
     configure_logging(logging.WARNING)
-    print(json.dumps(evaluate(arguments.model, arguments.data), ensure_ascii=False, indent=2))  # noqa: T201
+    text = json.dumps(evaluate(arguments.model, arguments.data, arguments.stories), ensure_ascii=False, indent=2)
+    if arguments.output:
+        arguments.output.write_text(text, encoding="utf-8")
+    else:
+        print(text)  # noqa: T201
 
 
-def evaluate(model: Path, data: Path) -> dict[str, Any]:
+def evaluate(model: Path, data: Path, stories: Path | None = None) -> dict[str, Any]:
     """The intent without the knowledge base's help, and the entities by exact span.
 
     `accuracy` counts the likeliest intent, whether sure or not; `accepted` is the share that is above the model's own
     threshold and `accepted_accuracy` the accuracy there; `ece` the calibration error (0..1). `rows` are the utterances
-    one by one, in the order of the files: what the gate compares and the report shows.
+    one by one, in the order of the files: what the gate compares and the report shows. `stories`: see `play`.
     """
     import numpy as np
     from rasa.core.agent import Agent
@@ -42,6 +48,7 @@ def evaluate(model: Path, data: Path) -> dict[str, Any]:
     from rasa.shared.nlu.training_data.formats import RasaYAMLReader
 
     from bot.assistant.components.intent_training import expected_calibration_error
+    from bot.assistant.stories import play
 
     examples: list[Message] = [
         example for file in sorted(data.glob("*.yml")) for example in RasaYAMLReader().read(file).intent_examples
@@ -92,6 +99,7 @@ def evaluate(model: Path, data: Path) -> dict[str, Any]:
         },
         "wrong": wrong,
         "rows": rows,
+        "stories": asyncio.run(play(agent, stories)) if stories else [],
     }
 
 

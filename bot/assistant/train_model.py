@@ -1,4 +1,7 @@
-"""`python -m bot.assistant.train_model`: trains one model in Rasa's environment. `training/train.py` calls it."""
+"""`python -m bot.assistant.train_model`: trains one model in Rasa's environment. `training/steps.py` calls it.
+
+What is finished appears under its name by a rename, and what is there is not made again: killed, it goes on there.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +23,11 @@ def main() -> None:
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--domain", type=Path, required=True, help="a file or folder")
     parser.add_argument("--data", type=Path, nargs="+", required=True, help="NLU, rules and stories: files or folders")
-    parser.add_argument("--held-out", type=Path, help="a folder of NLU files to evaluate the model on")
     parser.add_argument("--output", type=Path, required=True, help="the model to write, .tar.gz")
-    parser.add_argument("--metrics", type=Path, required=True, help="the JSON to write")
+    parser.add_argument("--metrics", type=Path, required=True, help="the JSON to write, before the model")
+    parser.add_argument("--held-out", type=Path, help="a folder of NLU files to evaluate the model on")
+    parser.add_argument("--stories", type=Path, help="a folder of test stories to evaluate the model on")
+    parser.add_argument("--evaluation", type=Path, help="the JSON of the evaluation to write")
     arguments = parser.parse_args()
     uncommented = "\n".join(
         line.partition("#")[0] for line in arguments.config.read_text(encoding="utf-8").splitlines()
@@ -30,14 +35,22 @@ def main() -> None:
     if not any(user in uncommented for user in USERS):
         leave_out_tensorflow()
     configure_logging(logging.INFO)
-    train(arguments.config, arguments.domain, arguments.data, arguments.output)
-    metrics = _report(arguments.output)
-    if arguments.held_out:
+    if not arguments.output.exists():
+        partial = arguments.output.with_name(f"partial-{arguments.output.name}")
+        train(arguments.config, arguments.domain, arguments.data, partial)
+        write(arguments.metrics, _report(partial))
+        partial.replace(arguments.output)
+    if arguments.held_out and not arguments.evaluation.exists():
         from bot.assistant.evaluate import evaluate
 
         logging.info("Evaluating on %s", arguments.held_out)
-        metrics["held_out"] = evaluate(arguments.output, arguments.held_out)
-    arguments.metrics.write_text(json.dumps(metrics, ensure_ascii=False, indent=2), encoding="utf-8")
+        write(arguments.evaluation, evaluate(arguments.output, arguments.held_out, arguments.stories))
+
+
+def write(file: Path, content: dict[str, Any]) -> None:
+    partial = file.with_name(f"partial-{file.name}")
+    partial.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
+    partial.replace(file)
 
 
 def train(config: Path, domain: Path, data: list[Path], output: Path) -> None:

@@ -4,7 +4,8 @@ import os
 
 from bot import services
 from bot.commands.up import CannotStart, ensure_prepared, prepared_secrets
-from training.train import current_model
+from bot.model_switch import Active, announce
+from training.registry import Registry
 
 
 def serve(room: str, overrides: dict[str, str]) -> None:
@@ -17,11 +18,12 @@ def serve(room: str, overrides: dict[str, str]) -> None:
         service = services.stores(settings)
     else:
         ensure_prepared(settings)
-        service = (
-            services.app(settings, overrides)
-            if room == "app"
-            else services.assistant(settings, current_model(settings))
-        )
+        if room == "app":
+            service = services.app(settings, overrides)
+        else:
+            version = Registry(settings).current()
+            announce(settings, Active(version.name, settings.assistant_url))
+            service = services.assistant(settings, version.assistant)
     os.chdir(settings.home)
     command = [str(part) for part in service.command]
     os.execve(command[0], command, dict(service.environment))

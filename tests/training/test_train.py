@@ -7,42 +7,47 @@ import pytest
 import yaml
 
 from core.errors import InvalidInput, NotFound
-from core.settings import HOME, Settings
-from tests.assistant.conftest import settings_of
-from tests.conftest import missing
-from training.train import TrainingFailed, current_model, model_path, train, write_knowledge_examples
-
-COPIED = ("config.yml", "requirements-assistant.lock", "nlu_data", "handoff", "retrieval", "bot/assistant")
+from core.settings import Settings
+from tests.training.project import set_up
+from training.rasa import TrainingFailed
+from training.registry import Registry
+from training.sources import Sources, write_knowledge_examples
+from training.train import train, trained
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Settings:
-    """A copy of the project with the encoder and Rasa's environment of the real one."""
-    for name in COPIED:
-        source, target = HOME / name, tmp_path / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        (shutil.copytree if source.is_dir() else shutil.copy)(source, target)
-    (tmp_path / ".venv-assistant").symlink_to(HOME / ".venv-assistant")
-    (tmp_path / "var" / "models").mkdir(parents=True)
-    (tmp_path / "var" / "models" / "encoder").symlink_to(HOME / "var" / "models" / "encoder")
-    if not (tmp_path / ".venv-assistant").exists() or not (tmp_path / "var" / "models" / "encoder").exists():
-        missing("the assistant is not set up: ./kefu test does it")
-    return settings_of(home=tmp_path, var_dir=tmp_path / "var")
+    return set_up(tmp_path)
 
 
-def test_the_model_is_named_by_all_that_it_is_made_of(project: Settings) -> None:
-    name = model_path(project)
-    assert model_path(project) == name
+def test_a_version_is_named_by_all_that_it_is_made_of(project: Settings) -> None:
+    sources = Sources(project)
+    name = sources.fingerprint()
+    assert sources.fingerprint() == name
     held_out = project.home / "nlu_data" / "heldout" / "greet.yml"
     held_out.write_text(held_out.read_text("utf-8") + "# nothing learns from this\n", "utf-8")
-    assert model_path(project) == name
-    for source in ("config.yml", "nlu_data/intents/greet.yml", "bot/assistant/components/turn_router.py"):
+    assert sources.fingerprint() == name
+    for source in (
+        "config.yml",
+        "nlu_data/intents/greet.yml",
+        "nlu_data/sentiment/train.tsv",
+        "handoff/thresholds.json",
+        "bot/assistant/components/turn_router.py",
+    ):
         file = project.home / source
-        file.write_text(file.read_text("utf-8") + "\n# changed\n", "utf-8")
-        assert model_path(project) != name
-        name = model_path(project)
+        file.write_text(file.read_text("utf-8") + "\n", "utf-8")
+        assert sources.fingerprint() != name, source
+        name = sources.fingerprint()
     with pytest.raises(NotFound, match="kefu train"):
-        current_model(project)
+        trained(project)
+
+
+def test_the_mood_and_the_assistant_are_trained_apart(project: Settings) -> None:
+    sources = Sources(project)
+    assistant, mood = sources.assistant_fingerprint(), sources.sentiment_fingerprint()
+    with sources.sentiment.open("a", encoding="utf-8") as file:
+        file.write("positive\t真好\n")
+    assert (sources.assistant_fingerprint() == assistant, sources.sentiment_fingerprint() == mood) == (True, False)
 
 
 def test_what_is_missing_is_named(project: Settings) -> None:
@@ -60,10 +65,10 @@ def test_rasas_reason_is_passed_on(project: Settings) -> None:
     )
     lines: list[str] = []
     with pytest.raises(TrainingFailed, match=r"(?s)Error: .*矛盾"):
-        train(project, lines.append)
+        train(project, lambda part, text: lines.append(f"{part} {text}"))
     assert lines
-    assert (project.var_dir / "logs" / "training.log").is_file()
-    assert not list((project.var_dir / "models" / "assistant").iterdir()), "nothing half-made is left"
+    assert (project.var_dir / "logs" / "train_model.log").is_file()
+    assert Registry(project).versions() == []
 
 
 def test_knowledge_questions_become_examples(tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Collection, Iterator
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from rasa.core.featurizers.tracker_featurizers import TrackerFeaturizer
@@ -34,6 +36,7 @@ QUANTITY = "quantity"
 PART_OF = "part_of"
 """In the metadata of an utterance that is one of several wishes in a message: that message's id."""
 THRESHOLDS_FILE = "thresholds.json"
+THRESHOLDS_VARIABLE = "KEFU_HANDOFF_THRESHOLDS"
 
 
 def signals_of(tracker: DialogueStateTracker, thresholds: Thresholds, buying_intents: Collection[str]) -> Signals:
@@ -112,7 +115,8 @@ class HandoffPolicy(Policy):
         **kwargs: Any,
     ) -> HandoffPolicy:
         with model_storage.read_from(resource) as folder:
-            thresholds = load_thresholds(folder / THRESHOLDS_FILE)
+            # Those calibrated together with the sentiment model that is served beside this one, where they are given.
+            thresholds = load_thresholds(Path(os.environ.get(THRESHOLDS_VARIABLE) or folder / THRESHOLDS_FILE))
         return cls(config, model_storage, resource, execution_context, thresholds=thresholds)
 
     def predict_action_probabilities(

@@ -98,11 +98,11 @@ class SentenceVector(DenseFeaturizer, GraphComponent):
             # One by one, as they are encoded when served: in a batch, the int8 model rounds each by its neighbours.
             known.update((keys[text], encoder().encode_deep([text])[0]) for text in batch)
             logger.info("Encoded %d of %d utterances", start + len(batch), len(new))
-        if file is not None and new:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            part = file.with_suffix(".part.npz")
-            np.savez(part, keys=np.array(list(known)), vectors=np.stack(list(known.values())))
-            part.replace(file)
+            if file is not None:  # kept at once: a training that is killed goes on from here
+                file.parent.mkdir(parents=True, exist_ok=True)
+                part = file.with_suffix(f".{os.getpid()}.part.npz")
+                np.savez(part, keys=np.array(list(known)), vectors=np.stack(list(known.values())))
+                part.replace(file)
         return np.stack([known[keys[text]] for text in normalised])
 
 

@@ -15,7 +15,7 @@ from core.errors import KefuError
 from core.settings import HOME
 from training.bench.load import Target
 from training.bench.servers import FOLDER, LOCAL, answers, free_ports, member_id, server, without_kefu
-from training.train import write_knowledge_examples
+from training.sources import write_knowledge_examples
 
 PROJECT = Path(__file__).parent
 CONFIG = PROJECT / "config.yml"
