@@ -138,7 +138,11 @@ def expected_calibration_error(confidence: Floats, right: Bools, bins: int = 10)
 
 
 def _out_of_fold_logits(
-    grams: Sequence[Counter[str]], vectors: Floats, labels: Labels, weights: logistic.Doubles, settings: TrainingSettings
+    grams: Sequence[Counter[str]],
+    vectors: Floats,
+    labels: Labels,
+    weights: logistic.Doubles,
+    settings: TrainingSettings,
 ) -> dict[float, Floats]:
     """C -> (n, intents): each row predicted by a model that has not seen it."""
     classes = int(labels.max()) + 1
