@@ -15,6 +15,7 @@ _MISSING = re.compile(r"少|漏发|漏寄|缺|没给|没发|没有发|没放|不
 _RECEIVED = {OrderStatus.DELIVERED, OrderStatus.COMPLETED}
 _RECENTLY = timedelta(days=30)
 _LONGEST_REASON = 60
+_RETURN, _EXCHANGE, _TICKET = ("退货退款", "return_goods"), ("换货", "exchange_goods"), ("登记补发", "leave_ticket")
 
 
 class WrongOrDamaged(AboutAnOrder):
@@ -33,7 +34,7 @@ class WrongOrDamaged(AboutAnOrder):
     async def serve(self, turn: Turn, member_id: str, answer: Answer) -> None:
         """The order may be named only in the next turn: what was wrong is kept for then."""
         if turn.intent == self.intent:
-            answer.set(said_reason=_reason(turn))
+            answer.set(said_reason=turn.text.strip()[:_LONGEST_REASON] or turn.entity("reason"))
         await super().serve(turn, member_id, answer)
 
     async def about(self, turn: Turn, member_id: str, order: Order, answer: Answer) -> None:
@@ -41,23 +42,17 @@ class WrongOrDamaged(AboutAnOrder):
             answer.say("utter_damaged_not_received", title=order_title(order), status=order.status_label)
             answer.offer(turn, "human_agent")
             return
-        reason = _reason(turn) if turn.intent == self.intent else turn.slots.get("said_reason") or ""
-        ways = [("退货退款", "return_goods"), ("换货", "exchange_goods")]
-        if _MISSING.search(reason):
-            ways = [("登记补发", "leave_ticket"), ways[0]]
-        buttons = [{"title": title, "payload": _payload(intent, order, reason)} for title, intent in ways]
-        answer.ask(
-            "utter_damaged_missing" if _MISSING.search(reason) else "utter_damaged",
-            [*buttons, PERSON],
-            title=order_title(order),
-        )
+        said = turn.text.strip()[:_LONGEST_REASON] if turn.intent == self.intent else turn.slots.get("said_reason")
+        reason = turn.entity("reason") or said or ""
+        if _MISSING.search(said or reason):
+            response, ways = "utter_damaged_missing", [_TICKET, _RETURN]
+        else:
+            response, ways = "utter_damaged", [_RETURN, _EXCHANGE]
+        buttons = [_button(way, order, (said or reason) if way is _TICKET else reason) for way in ways]
+        answer.ask(response, [*buttons, PERSON], title=order_title(order))
 
 
-def _reason(turn: Turn) -> str:
-    said = turn.entity("reason") or turn.text.strip()
-    return said[:_LONGEST_REASON]
-
-
-def _payload(intent: str, order: Order, reason: str) -> str:
+def _button(way: tuple[str, str], order: Order, reason: str) -> dict[str, str]:
+    title, intent = way
     details = {"order_number": order.number} | ({"reason": reason} if reason else {})
-    return f"/{intent}{json.dumps(details, ensure_ascii=False, separators=(',', ':'))}"
+    return {"title": title, "payload": f"/{intent}{json.dumps(details, ensure_ascii=False, separators=(',', ':'))}"}

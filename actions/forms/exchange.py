@@ -1,6 +1,7 @@
 """The exchange form: which order, what instead, and are you sure."""
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import ClassVar
@@ -11,6 +12,7 @@ from actions.base import Answer, CustomerAction, MemberAction
 from actions.forms.form import FALLBACK, Submit
 from actions.forms.order_form import OrderForm
 from actions.forms.variants import Wish, look, read_wish, variant_of
+from actions.references import read_mention
 from actions.turn import Turn
 from actions.wording import day, order_title, short
 
@@ -19,7 +21,8 @@ _RECEIVED = {OrderStatus.DELIVERED, OrderStatus.COMPLETED}
 _RECENTLY = timedelta(days=30)
 """What was received longer ago is hardly meant, unless it is named."""
 _QUESTIONS = {"product_question", FALLBACK}
-_WISH_INTENTS = {"inform", "exchange_goods", "affirm", "deny", *_QUESTIONS}
+_WISH_INTENTS = {"inform", "exchange_goods", "affirm", "deny", "never_mind", *_QUESTIONS}
+_INSTEAD = re.compile(r"(?<![不别])换(?![货了])")
 _SWAP = re.compile(r"换一?[个件]")
 _MOST_BUTTONS = 8
 _LONGEST_REASON = 100
@@ -41,10 +44,13 @@ class ExchangeForm(OrderForm):
         recent = order.delivered_at is not None and self.services.clock() - order.delivered_at <= _RECENTLY
         return recent and order.status in _RECEIVED
 
-    async def open(self, turn: Turn, answer: Answer) -> None:
+    def reading(self, turn: Turn) -> Turn:
         """换个颜色 wants another colour, not another order."""
-        if await self._take_order(replace(turn, text=_SWAP.sub("换", turn.text)), answer):
-            self.prefill(turn, answer)
+        return replace(turn, text=_SWAP.sub("换", turn.text))
+
+    def is_leaving(self, turn: Turn, requested: str) -> bool:
+        """那算了换 L 吧 gives up one wish for another."""
+        return super().is_leaving(turn, requested) and _INSTEAD.search(turn.text) is None
 
     async def accepts(self, turn: Turn, member_id: str, order: Order, answer: Answer) -> bool:
         if order.status in _NOT_SENT:
@@ -56,7 +62,8 @@ class ExchangeForm(OrderForm):
             await self._refuse(turn, member_id, order, options, answer)
             return False
         answer.set(exchange_offers=_offers(options.items), exchange_wish=None, exchange_target=None)
-        self._keep(self._read(turn, options.items), answer)
+        if wish := self._read(turn, options.items):
+            self._keep(wish, answer)
         return True
 
     async def _refuse(self, turn: Turn, member_id: str, order: Order, options: ExchangeOptions, answer: Answer) -> None:
@@ -87,46 +94,55 @@ class ExchangeForm(OrderForm):
             self._keep(wish, answer)
         elif turn.intent not in _WISH_INTENTS or (turn.intent in _QUESTIONS and turn.faq.outcome != "none"):
             return
-        elif turn.intent in {self.trigger, "affirm"} or turn.entity("reason"):
+        elif (
+            turn.intent in {self.trigger, "affirm"}
+            or turn.entity("reason")
+            or turn.entity("product")
+            or turn.intent == "product_question"
+        ):
             answer.set(exchange_wish=None)
         else:
             self.fail(turn, answer, "exchange_wish", "utter_exchange_wish_unclear")
 
     async def take_confirm(self, turn: Turn, answer: Answer) -> None:
         """不对，换成红色 is another wish, not a no; 另一单 is left to the order."""
-        if turn.intent in {"inform", "deny", FALLBACK, self.trigger} and not turn.entity("confirms"):
+        if turn.intent in _WISH_INTENTS - {"affirm"} and not turn.entity("confirms"):
             wish = self._read(turn, await self._items(turn))
             if wish and (wish.variant is None or wish.variant.name != turn.slots["exchange_wish"]):
-                self._keep(wish, answer)
+                if not self._keep(wish, answer) and turn.intent in _QUESTIONS:  # only asked; what was chosen stays
+                    answer.set(exchange_wish=turn.slots["exchange_wish"], exchange_target=turn.slots["exchange_target"])
                 return
-        await super().take_confirm(replace(turn, text=_SWAP.sub("换", turn.text)), answer)
+        await super().take_confirm(self.reading(turn), answer)
 
     async def _items(self, turn: Turn) -> tuple[ExchangeItem, ...]:
         assert turn.member_id is not None  # the form did not open without
         return (await self.services.exchanges.options(turn.member_id, turn.slots["order_number"])).items
 
     def _read(self, turn: Turn, items: tuple[ExchangeItem, ...]) -> Wish | None:
-        if pressed := turn.entity("sku"):
+        pressed, nth = turn.entity("sku"), read_mention(turn.text, {}).position or 0
+        offers = turn.slots.get("exchange_offers") or []
+        if not pressed and turn.slots.get("requested_slot") == "exchange_wish" and 0 < nth <= len(offers):
+            pressed = offers[nth - 1]["sku"]
+        if pressed:
             return variant_of(pressed, items)
         return read_wish(turn.text, items, turn.entities.get("color", ()), turn.entities.get("size", ()))
 
-    def _keep(self, wish: Wish | None, answer: Answer) -> None:
-        """What is sold out or never was is said; the question then shows what there is."""
-        if wish is None:
-            return
+    def _keep(self, wish: Wish, answer: Answer) -> bool:
+        """Whether it can be. What is sold out or never was is said; the question then shows what there is."""
         if wish.variant and wish.variant.stock:
             target = [wish.item.sku, wish.variant.sku]
             answer.set(exchange_wish=wish.variant.name, exchange_target=target, confirm=None, form_failures=0)
-            return
+            return True
         if wish.variant:
             answer.say("utter_exchange_sold_out", wanted=wish.variant.name)
         else:
             answer.say("utter_exchange_no_such", name=short(wish.item.name))
         answer.set(exchange_wish=None, exchange_target=None)
+        return False
 
 
 def _offers(items: tuple[ExchangeItem, ...]) -> list[dict[str, str]]:
-    """Buttons for what is in stock, the same again last: it is the rarest wish."""
+    """What is in stock, the same again last: it is the rarest wish."""
     several = len(items) > 1
     offers = []
     for item in items:
@@ -134,15 +150,19 @@ def _offers(items: tuple[ExchangeItem, ...]) -> list[dict[str, str]]:
         named = [(variant, variant.name if several else look(variant)) for variant in others]
         if own.stock:
             named.append((own, f"{short(own.name)} 换新" if several else "同款换新"))
-        offers += [{"title": title, "payload": f'/inform{{"sku":"{variant.sku}"}}'} for variant, title in named]
+        offers += [{"title": title, "sku": variant.sku} for variant, title in named]
     return offers[:_MOST_BUTTONS]
+
+
+def sku_buttons(offers: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    return [{"title": offer["title"], "payload": f'/inform{{"sku":"{offer["sku"]}"}}'} for offer in offers]
 
 
 class AskExchangeWish(CustomerAction):
     action_name = "action_ask_exchange_form_exchange_wish"
 
     async def respond(self, turn: Turn, answer: Answer) -> None:
-        answer.ask("utter_ask_exchange_wish", turn.slots.get("exchange_offers") or [])
+        answer.ask("utter_ask_exchange_wish", sku_buttons(turn.slots.get("exchange_offers") or []))
 
 
 class SubmitExchange(Submit, MemberAction):

@@ -27,6 +27,11 @@ LEAVING = frozenset({"never_mind", "goodbye"})
 _CONFIRMING = re.compile(r"\s*我?(?:确认|确定)[^不没吗么?？]{0,6}")
 """确认退货, typed instead of pressed: whatever the intent model takes it for."""
 
+_AGREEING = re.compile(
+    r"\s*(?:行|好|可以|嗯|对|没问题|同意)[的啊呀嘞]?[,，。\s]*(?:那?就)?[^不没别吗么?？,，\s]{1,3}吧[。!！~～]*"
+)
+"""行 修吧: the wish again, but after a yes."""
+
 
 class Form(CustomerAction):
     form: ClassVar[str]
@@ -82,7 +87,7 @@ class Form(CustomerAction):
         if turn.entity("confirms") not in {None, turn.slots.get("confirm_key")}:
             answer.say("utter_button_stale")
             answer.set(confirm=None)
-        elif turn.intent == "affirm" or _CONFIRMING.fullmatch(turn.text):
+        elif turn.intent == "affirm" or _CONFIRMING.fullmatch(turn.text) or _AGREEING.fullmatch(turn.text):
             answer.set(confirm=True, form_failures=0)
         elif turn.intent == "deny":
             self.leave(answer)

@@ -11,6 +11,9 @@ from actions.order_action import PICK_AFTER, buttons_for, tell_unknown
 from actions.turn import Turn
 from actions.wording import order_button, order_title
 
+_BARE_GOODS = 6
+"""Characters: 连衣裙, 那个电饭煲. Asked which order, nobody means a question by it."""
+
 
 class OrderForm(Form):
     nothing: ClassVar[str]
@@ -23,11 +26,15 @@ class OrderForm(Form):
     async def accepts(self, turn: Turn, member_id: str, order: Order, answer: Answer) -> bool:
         """Whether the form can go on with this order; if not, this says why. Raises NotAllowed likewise."""
 
+    def reading(self, turn: Turn) -> Turn:
+        """The first utterance as far as it may name the order."""
+        return turn
+
     def prefill(self, turn: Turn, answer: Answer) -> None:
         """Take what the first utterance tells besides the order."""
 
     async def open(self, turn: Turn, answer: Answer) -> None:
-        if await self._take_order(turn, answer):
+        if await self._take_order(self.reading(turn), answer):
             self.prefill(turn, answer)
 
     async def take(self, turn: Turn, answer: Answer, requested: str) -> None:
@@ -41,7 +48,8 @@ class OrderForm(Form):
 
     async def take_order_number(self, turn: Turn, answer: Answer) -> None:
         mention = turn.mention
-        if not is_answer(turn) and turn.intent not in {self.trigger, "affirm", "deny"}:
+        goods_alone = turn.intent == "product_question" and mention.points and len(turn.text) <= _BARE_GOODS
+        if not (is_answer(turn) or goods_alone or turn.intent in {self.trigger, "affirm", "deny"}):
             return
         if mention.points or mention.malformed:
             await self._take_order(turn, answer)

@@ -1,5 +1,7 @@
 """Price protection: which order, and shall the difference be claimed."""
 
+import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import ClassVar
 
@@ -15,6 +17,8 @@ _CLOSED = {OrderStatus.CANCELLED, OrderStatus.REFUNDING, OrderStatus.REFUNDED}
 _RECENTLY = timedelta(days=15)
 """What was paid longer ago is hardly meant, unless it is named."""
 
+_JUST = re.compile(r"刚(?:才|刚)?(?:下单|下|买|拍|付款|付)")
+
 
 class PriceForm(OrderForm):
     form = "price_form"
@@ -24,6 +28,10 @@ class PriceForm(OrderForm):
         Refusal.ALREADY_REQUESTED: "utter_price_already_claimed",
         Refusal.WINDOW_CLOSED: "utter_price_window_closed",
     }
+
+    def reading(self, turn: Turn) -> Turn:
+        """刚买就降价 says how it feels, not that it was the newest order."""
+        return replace(turn, text=_JUST.sub("", turn.text))
 
     def wanted(self, order: Order) -> bool:
         recent = order.paid_at is not None and self.services.clock() - order.paid_at <= _RECENTLY

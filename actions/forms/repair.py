@@ -1,10 +1,13 @@
 """The repair form: which order, which piece of it, what is wrong, and are you sure."""
 
+import re
+from dataclasses import replace
 from typing import ClassVar
 
 from actions.backends.aftersales import RepairStatus, Warranty
 from actions.backends.protocols import Order, OrderStatus, Refusal
 from actions.base import Answer, CustomerAction, MemberAction
+from actions.forms.exchange import sku_buttons
 from actions.forms.form import FALLBACK, Submit
 from actions.forms.order_form import OrderForm
 from actions.references import named_in, read_mention
@@ -13,6 +16,8 @@ from actions.wording import day, order_title, short
 
 _FAULT_INTENTS = {"inform", "request_repair", "wrong_or_damaged", "complain", "deny", FALLBACK}
 _LONGEST_FAULT = 100
+
+_JUST = re.compile(r"刚(?:才|刚)?(?:下单|下|买|拍|付款|付)(?!的)")
 
 
 class RepairForm(OrderForm):
@@ -67,6 +72,10 @@ class RepairForm(OrderForm):
             )
         return len(meant) == 1
 
+    def reading(self, turn: Turn) -> Turn:
+        """刚买没多久就坏了 complains; the newest order is hardly there yet."""
+        return replace(turn, text=_JUST.sub("", turn.text))
+
     def prefill(self, turn: Turn, answer: Answer) -> None:
         if fault := turn.entity("reason"):
             answer.set(fault=fault[:_LONGEST_FAULT])
@@ -77,7 +86,7 @@ class RepairForm(OrderForm):
         assert turn.member_id is not None  # the form did not open without
         check = await self.services.repairs.warranty(turn.member_id, turn.slots["order_number"])
         self.prefill(turn, answer)
-        nth = turn.mention.position or 0
+        nth = read_mention(turn.text, {}).position or 0
         picked = check.items[nth - 1 : nth] if 0 < nth <= len(check.items) else check.items
         if self._take_item(turn, picked, answer) or (turn.intent == FALLBACK and turn.faq.outcome != "none"):
             return
@@ -106,14 +115,14 @@ class RepairForm(OrderForm):
 
 
 def _offer(item: Warranty) -> dict[str, str]:
-    return {"title": short(item.name), "payload": f'/inform{{"sku":"{item.sku}"}}'}
+    return {"title": short(item.name), "sku": item.sku}
 
 
 class AskRepairItem(CustomerAction):
     action_name = "action_ask_repair_form_repair_item"
 
     async def respond(self, turn: Turn, answer: Answer) -> None:
-        answer.ask("utter_ask_repair_item", turn.slots.get("repair_offers") or [])
+        answer.ask("utter_ask_repair_item", sku_buttons(turn.slots.get("repair_offers") or []))
 
 
 class AskRepairConfirm(CustomerAction):

@@ -11,7 +11,7 @@ from actions.turn import Turn
 from actions.wording import day, money, order_title
 
 _NOT_SENT = {OrderStatus.PENDING_PAYMENT, OrderStatus.PAID}
-_REASON_INTENTS = {"inform", "return_goods", "complain", "deny", FALLBACK}
+_REASON_INTENTS = {"inform", "return_goods", "wrong_or_damaged", "complain", "deny", FALLBACK}
 _LONGEST_REASON = 100
 
 

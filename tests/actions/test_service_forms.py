@@ -113,11 +113,30 @@ async def test_digressions_and_failures_of_an_exchange(exchanging: InForm):
     assert await exchanging.hear("到哪了", "track_logistics") is None
     assert await exchanging.hear("换货运费谁出", "faq") is None
     assert await exchanging.hear("这个材质怎么样", "product_question", faq=found("answer", ("kb-x", "材质"))) is None
+    await exchanging.hear("奶瓶", "product_question", product="奶瓶")
+    assert exchanging.is_open and not exchanging.caller.slots["form_failures"]
     for expected in (True, True, False):
         told = await exchanging.hear("就那样的", "inform")
         assert told is not None and told.responses[0] == "utter_exchange_wish_unclear"
         assert exchanging.is_open is expected
     assert exchanging.caller.slots["form_failures"] == 3
+
+
+async def test_the_second_of_what_was_shown(exchanging: InForm):
+    await exchanging.open("换货")
+    await exchanging.hear("第二个")
+    assert exchanging.caller.slots["exchange_wish"] == "玻璃奶瓶 红色 M"
+
+
+async def test_giving_up_one_wish_for_another_is_no_leaving(exchanging: InForm, shop: FakeShop):
+    await exchanging.open("换红色", color="红色")
+    asked = await exchanging.hear("有没有XL", "product_question", size="XL")
+    assert asked is not None and asked.responses == ["utter_exchange_sold_out"]
+    assert exchanging.caller.slots["exchange_wish"] == "玻璃奶瓶 红色 M"  # only asked
+    await exchanging.hear("那算了换L吧", "never_mind")
+    assert exchanging.caller.slots["exchange_wish"] == "玻璃奶瓶 雾蓝 L" and not shop.done
+    left = await exchanging.hear("算了不换了", "never_mind")
+    assert left is not None and left.responses == ["utter_exchange_left"]
 
 
 async def test_asking_for_a_colour_is_an_answer(exchanging: InForm):
@@ -187,6 +206,20 @@ async def test_which_piece_is_broken(repairing: InForm, shop: FakeShop):
     assert left is not None and left.responses == ["utter_repair_left"] and not shop.done
 
 
+@pytest.mark.parametrize(("words", "agreed"), [("行 修吧", True), ("可以修吧？", False), ("好像不用修吧", False)])
+async def test_the_wish_again_after_a_yes_is_one(repairing: InForm, shop: FakeShop, words: str, agreed: bool):
+    await repairing.open("报修", order_number=RECEIVED, reason="漏水")
+    await repairing.hear(words, "request_repair")
+    assert bool(shop.done) is agreed
+
+
+async def test_goods_alone_name_the_order_when_asked(repairing: InForm):
+    await repairing.open("我要报修")
+    assert await repairing.hear("吹风机功率多大", "product_question", product="吹风机") is None
+    await repairing.hear("吹风机", "product_question", product="吹风机")
+    assert repairing.caller.slots["order_number"] == OLD
+
+
 async def test_an_unclear_fault_fails(repairing: InForm):
     await repairing.open("报修", order_number=RECEIVED)
     for _ in range(3):
@@ -229,7 +262,7 @@ async def test_a_difference_is_shown_and_claimed_after_a_yes(claiming: InForm, s
 
 
 async def test_which_order_became_cheaper(claiming: InForm):
-    asked = await claiming.open("买贵了退差价")
+    asked = await claiming.open("刚买就降价了，退差价")
     assert asked.responses == ["utter_which_price_form"] and len(asked.payloads) == 4  # the old one is not meant
     left = await claiming.hear("不用了", "never_mind")
     assert left is not None and left.responses == ["utter_price_left"]
@@ -307,7 +340,7 @@ async def test_what_was_wrong_is_kept_while_the_order_is_asked_for(caller, shop:
     asked = await customer.hear("action_wrong_or_damaged", "收到就碎了", "wrong_or_damaged", reason="碎了")
     assert asked.responses == ["utter_damaged_which"] and len(asked.payloads) == 2
     told = await customer.hear("action_inform", "", "inform", order_number=RECEIVED)
-    assert told.responses == ["utter_damaged"] and '"reason":"碎了"' in told.payloads[1]
+    assert told.responses == ["utter_damaged"] and '"reason":"收到就碎了"' in told.payloads[1]
 
 
 async def test_what_is_still_on_its_way_cannot_be_broken(caller):
