@@ -189,14 +189,19 @@ def _names(order: Order, word: str) -> bool:
     """By the goods' own words, without what only a speaker adds (红色, L码), or by what they are called."""
     words = {word, re.sub(r"(?<=.)色$|\s*[号码]$", "", word)}
     for called, meant in _CALLED.items():
-        if re.search(called, word):
+        if re.search(called, word) and not any(name in word for name in meant):
             words |= set(meant)
     return any(name in item.name or name.upper() in item.name for item in order.items for name in words)
 
 
 def called_goods(text: str) -> tuple[str, ...]:
     """Words of goods that the text calls by another name."""
-    return tuple(name for called, meant in _CALLED.items() if re.search(called, text) for name in meant)
+    return tuple(
+        name
+        for called, meant in _CALLED.items()
+        if re.search(called, text) and not any(name in text for name in meant)  # 空气炸锅 is no other 锅
+        for name in meant
+    )
 
 
 def _within(order: Order, span: Span) -> bool:

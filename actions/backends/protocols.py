@@ -36,6 +36,7 @@ class Refusal(StrEnum):
     ALREADY_SHIPPED = "already_shipped"
     ALREADY_URGED = "already_urged"  # details: urged_at
     ALREADY_REQUESTED = "already_requested"  # a return, refund or invoice for this order exists
+    IN_SERVICE = "in_service"  # the order is being exchanged or repaired
     ORDER_CLOSED = "order_closed"  # cancelled, refunding or refunded
     WINDOW_CLOSED = "window_closed"  # too late for a return; details: deadline
     NOT_RETURNABLE = "not_returnable"  # such goods are never taken back

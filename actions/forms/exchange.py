@@ -67,7 +67,7 @@ class ExchangeForm(OrderForm):
         return True
 
     async def _refuse(self, turn: Turn, member_id: str, order: Order, options: ExchangeOptions, answer: Answer) -> None:
-        if options.refusal == Refusal.ALREADY_REQUESTED:
+        if options.refusal == Refusal.IN_SERVICE:
             for request in await self.services.exchanges.progress(member_id, order.number):
                 if request.status not in _OVER:
                     answer.say(
@@ -108,7 +108,11 @@ class ExchangeForm(OrderForm):
         """不对，换成红色 is another wish, not a no; 另一单 is left to the order."""
         if turn.intent in _WISH_INTENTS - {"affirm"} and not turn.entity("confirms"):
             wish = self._read(turn, await self._items(turn))
-            if wish and (wish.variant is None or wish.variant.name != turn.slots["exchange_wish"]):
+            same = wish and wish.variant and wish.variant.name == turn.slots["exchange_wish"]
+            if same and turn.intent == "never_mind":  # 算了就换 L 吧: asked once more rather than taken for a no
+                answer.set(confirm=None)
+                return
+            if wish and not same:
                 if not self._keep(wish, answer) and turn.intent in _QUESTIONS:  # only asked; what was chosen stays
                     answer.set(exchange_wish=turn.slots["exchange_wish"], exchange_target=turn.slots["exchange_target"])
                 return

@@ -44,7 +44,7 @@ class RepairForm(OrderForm):
         return True
 
     async def _refuse(self, turn: Turn, member_id: str, order: Order, refusal: str, answer: Answer) -> None:
-        if refusal == Refusal.ALREADY_REQUESTED:
+        if refusal == Refusal.IN_SERVICE:
             for request in await self.services.repairs.progress(member_id, order.number):
                 if request.status is not RepairStatus.DONE:
                     answer.say(

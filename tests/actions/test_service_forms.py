@@ -135,6 +135,8 @@ async def test_giving_up_one_wish_for_another_is_no_leaving(exchanging: InForm, 
     assert exchanging.caller.slots["exchange_wish"] == "玻璃奶瓶 红色 M"  # only asked
     await exchanging.hear("那算了换L吧", "never_mind")
     assert exchanging.caller.slots["exchange_wish"] == "玻璃奶瓶 雾蓝 L" and not shop.done
+    assert await exchanging.hear("算了就换L吧", "never_mind") is not None
+    assert exchanging.is_open and not shop.done
     left = await exchanging.hear("算了不换了", "never_mind")
     assert left is not None and left.responses == ["utter_exchange_left"]
 
@@ -159,7 +161,7 @@ async def test_every_refusal_of_an_exchange_has_its_words(exchanging: InForm, sh
 
 
 async def test_an_exchange_under_way_is_told(exchanging: InForm, shop: FakeShop):
-    shop.refusals["options"] = NotAllowed(Refusal.ALREADY_REQUESTED)
+    shop.refusals["options"] = NotAllowed(Refusal.IN_SERVICE)
     shop.exchanges.requests.append(
         ExchangeRequest("HH1", RECEIVED, "玻璃奶瓶 M", "玻璃奶瓶 L", "", ExchangeStatus.RETURNING, NOW, NOW)
     )
@@ -244,7 +246,7 @@ async def test_what_is_not_repaired(repairing: InForm, shop: FakeShop, code: Ref
 
 
 async def test_a_repair_under_way_is_told(repairing: InForm, shop: FakeShop):
-    shop.refusals["warranty"] = NotAllowed(Refusal.ALREADY_REQUESTED)
+    shop.refusals["warranty"] = NotAllowed(Refusal.IN_SERVICE)
     request = RepairRequest("WX1", RECEIVED, "玻璃奶瓶", "漏水", RepairStatus.REPAIRING, True, NOW, NOW)
     shop.repairs.requests.append(request)
     told = await repairing.open("修好了吗", order_number=RECEIVED)

@@ -132,6 +132,42 @@ def test_return_with_a_digression_on_every_question(talk: Talk, orders):
     assert "TH" + order.number[2:] in progress.text
 
 
+def test_exchange_for_a_smaller_size_then_for_another_piece(talk: Talk, orders):
+    (order,) = orders(DIAMOND, OrderStatus.DELIVERED)
+    customer = talk.customer(DIAMOND)
+    asked = customer.say("羽绒服太大了 换小一码")
+    assert "藏青 L" in asked.text and "确认换货" in asked.buttons
+    again = customer.say("另一件开衫换雾灰")
+    assert "开衫 雾灰" in again.text and "确认换货" in again.buttons
+    done = customer.say("好的")
+    assert "action_submit_exchange" in done.actions and "HH" + order.number[2:] in done.text
+    assert "换货" in customer.say(f"{order.number}我要退货").text  # one thing at a time
+
+
+def test_repair_within_the_warranty(talk: Talk):
+    customer = talk.customer(NORMAL)
+    customer.say("电饭煲坏了要报修")
+    asked = customer.say("不通电了，插上没反应")
+    assert "免费" in asked.text and "确认报修" in asked.buttons
+    done = customer.say("确认")
+    assert "action_submit_repair" in done.actions and "WX" in done.text
+
+
+def test_a_price_that_fell_is_paid_back_after_a_yes(talk: Talk):
+    customer = talk.customer(DIAMOND)
+    asked = customer.say("洗衣机便宜了一百 给我补差价")
+    assert "¥100" in asked.text and "申请退差价" in asked.buttons
+    assert "action_submit_price" in customer.say("好").actions
+    assert "每单" in customer.say("洗衣机给我补差价").text
+
+
+def test_what_arrived_incomplete_is_registered_with_its_order(talk: Talk, orders):
+    (order,) = orders(DIAMOND, OrderStatus.DELIVERED)
+    customer = talk.customer(DIAMOND)
+    assert "登记补发" in customer.say("少发了一条腰带").buttons
+    assert order.number in customer.press("登记补发").text
+
+
 def test_changing_ones_mind(talk: Talk, orders):
     customer = talk.customer(DIAMOND)
     assert "/deny" in customer.say("取消订单").buttons.values()

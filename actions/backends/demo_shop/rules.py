@@ -139,8 +139,10 @@ def refuse_quote(file: OrderFile) -> NotAllowed | None:
 def refuse_service(file: OrderFile) -> NotAllowed | None:
     """What follows a delivery needs one, and one thing at a time."""
     status = file.order.status
-    if status in (OrderStatus.REFUNDING, OrderStatus.REFUNDED) or file.in_service:
+    if status in (OrderStatus.REFUNDING, OrderStatus.REFUNDED):
         return NotAllowed(Refusal.ALREADY_REQUESTED)
+    if file.in_service:
+        return NotAllowed(Refusal.IN_SERVICE)
     if status is OrderStatus.CANCELLED:
         return NotAllowed(Refusal.ORDER_CLOSED)
     if status in _NOT_GONE:

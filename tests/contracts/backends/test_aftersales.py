@@ -72,9 +72,9 @@ async def test_an_exchange_is_asked_for_once(shop: Shop) -> None:
     assert await shop.exchanges.create(*wish, "m1:exchange") == request
     assert await shop.exchanges.progress("M0001") == (request,)
     assert await shop.exchanges.progress("M0001", order.number) == (request,)
-    assert (await refused(shop.exchanges.create(*wish, "m2:exchange"))).code == Refusal.ALREADY_REQUESTED
-    assert (await shop.exchanges.options("M0001", order.number)).refusal == Refusal.ALREADY_REQUESTED
-    assert (await shop.returns.eligibility("M0001", order.number)).refusal == Refusal.ALREADY_REQUESTED
+    assert (await refused(shop.exchanges.create(*wish, "m2:exchange"))).code == Refusal.IN_SERVICE
+    assert (await shop.exchanges.options("M0001", order.number)).refusal == Refusal.IN_SERVICE
+    assert (await shop.returns.eligibility("M0001", order.number)).refusal == Refusal.IN_SERVICE
 
 
 async def test_what_is_sold_out_or_does_not_belong(shop: Shop) -> None:
@@ -120,7 +120,7 @@ async def test_a_repair_within_the_warranty(shop: Shop) -> None:
     assert request.number == "WX" + order.number[2:] and request.pickup_on == (NOON + timedelta(days=1)).date()
     assert await shop.repairs.create(*wish, "m1:repair") == request
     assert await shop.repairs.progress("M0001", order.number) == (request,)
-    assert (await refused(shop.repairs.create(*wish, "m2:repair"))).code == Refusal.ALREADY_REQUESTED
+    assert (await refused(shop.repairs.create(*wish, "m2:repair"))).code == Refusal.IN_SERVICE
 
 
 async def test_clothes_are_not_repaired(shop: Shop) -> None:
