@@ -132,18 +132,6 @@ def test_return_with_a_digression_on_every_question(talk: Talk, orders):
     assert "TH" + order.number[2:] in progress.text
 
 
-def test_exchange_for_a_smaller_size_then_for_another_piece(talk: Talk, orders):
-    (order,) = orders(DIAMOND, OrderStatus.DELIVERED)
-    customer = talk.customer(DIAMOND)
-    asked = customer.say("羽绒服太大了 换小一码")
-    assert "藏青 L" in asked.text and "确认换货" in asked.buttons
-    again = customer.say("另一件开衫换雾灰")
-    assert "开衫 雾灰" in again.text and "确认换货" in again.buttons
-    done = customer.say("好的")
-    assert "action_submit_exchange" in done.actions and "HH" + order.number[2:] in done.text
-    assert "换货" in customer.say(f"{order.number}我要退货").text  # one thing at a time
-
-
 def test_repair_within_the_warranty(talk: Talk):
     customer = talk.customer(NORMAL)
     customer.say("电饭煲坏了要报修")
@@ -324,3 +312,15 @@ def test_what_a_form_can_use_is_not_called_unclear(talk: Talk):
         assert customer.say(words).handoff is None
     said = customer.say("上海市徐汇区漕溪北路398号汇金广场A座1802")
     assert said.handoff is None and "确认修改" in said.buttons
+
+
+def test_exchange_for_a_smaller_size_then_for_another_piece(talk: Talk, orders):
+    (order,) = orders(DIAMOND, OrderStatus.DELIVERED)
+    customer = talk.customer(DIAMOND)
+    asked = customer.say("羽绒服太大了 换小一码")
+    assert "藏青 L" in asked.text and "确认换货" in asked.buttons
+    again = customer.say("另一件开衫换雾灰")
+    assert "开衫 雾灰" in again.text and "确认换货" in again.buttons
+    done = customer.say("好的")
+    assert "action_submit_exchange" in done.actions and "HH" + order.number[2:] in done.text
+    assert "换货" in customer.say(f"{order.number}我要退货").text  # one thing at a time
