@@ -208,6 +208,18 @@ def bench_dialogue(
     run(contexts, clients, json=as_json)
 
 
+@bench.command("nlu")
+def bench_nlu(
+    train: Annotated[Path, typer.Option(help="JSON lines of text, intent and entities to learn from.")],
+    test: Annotated[Path, typer.Option(help="The same, to measure on.")],
+    as_json: Json = False,
+) -> None:
+    """意图与实体质量 · Intents and entities: accuracy, macro F1, entity F1, calibration, time, memory."""
+    from training.bench.nlu import run
+
+    run(train, test, as_json=as_json)
+
+
 @bench.command("faq")
 def bench_faq(
     kb: Annotated[Path, typer.Option(help="The knowledge base: YAML, or JSON lines of questions and answers.")],
@@ -222,6 +234,17 @@ def bench_faq(
     from training.bench.faq import run
 
     run(kb, queries, ood, json=as_json, half=half)
+
+
+@bench.command("search")
+def bench_search(
+    entries: Annotated[int, typer.Option(min=1, help="How many made-up entries.")] = 100_000,
+    as_json: Json = False,
+) -> None:
+    """知识检索规模 · Knowledge search at size: build and update time, p50 and p95, memory, recall."""
+    from training.bench.search import run
+
+    run(entries, as_json=as_json)
 
 
 @agents.command("add")

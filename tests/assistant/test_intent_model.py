@@ -16,7 +16,7 @@ from bot.assistant.components.intent_training import (
 from bot.assistant.components.linear_model import softmax, tfidf
 
 SETTINGS = TrainingSettings(
-    longest_ngram=2, strengths=(1.0, 10.0), folds=5, side_weight=0.1, wrong_answer_cost=1, random_state=1
+    longest_ngram=2, strengths=(1.0, 10.0), folds=5, fewest=5, side_weight=0.1, wrong_answer_cost=1, random_state=1
 )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
 from typing import Any
 
 from rasa.engine.graph import ExecutionContext, GraphComponent
@@ -13,27 +12,7 @@ from rasa.nlu.extractors.extractor import EntityExtractorMixin
 from rasa.shared.nlu.constants import ENTITIES
 from rasa.shared.nlu.training_data.message import Message
 
-Entity = dict[str, Any]
-
-
-def merge(entities: Sequence[Entity], *, learned_by: str, upper_case: Collection[str]) -> list[Entity]:
-    """Entities without overlaps, in the order of the text.
-
-    Of two that overlap the longer one stays (an address holds a number, not the other way round); of two of one length
-    the one that a pattern found (its extractor is not ``learned_by``). ``upper_case``: entities with upper-case values.
-    """
-
-    def rank(entity: Entity) -> tuple[int, bool, int]:
-        return entity["start"] - entity["end"], entity.get("extractor") == learned_by, entity["start"]
-
-    kept: list[Entity] = []
-    for entity in sorted(entities, key=rank):
-        if all(entity["end"] <= other["start"] or entity["start"] >= other["end"] for other in kept):
-            kept.append(entity)
-    return [
-        {**entity, "value": entity["value"].upper()} if entity["entity"] in upper_case else entity
-        for entity in sorted(kept, key=lambda entity: entity["start"])
-    ]
+from bot.assistant.components.overlaps import merge
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR, is_trainable=False)

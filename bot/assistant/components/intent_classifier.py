@@ -18,7 +18,7 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from bot.assistant.components.intent_model import IntentModel
-from bot.assistant.components.linear_model import Floats
+from bot.assistant.components.sentence_vector import vector_of
 
 REPORT_FILE = "intent_report.json"
 KNOWLEDGE = {"source": "knowledge"}
@@ -77,7 +77,7 @@ class CalibratedIntentClassifier(IntentClassifier, GraphComponent):
         from bot.assistant.components.intent_training import Examples, TrainingSettings, fit
 
         messages = list({message.get(TEXT): message for message in training_data.intent_examples}.values())
-        vectors = [vector for message in messages if (vector := _vector(message)) is not None]
+        vectors = [vector for message in messages if (vector := vector_of(message)) is not None]
         if not messages or len(vectors) < len(messages):
             raise InvalidConfigException("CalibratedIntentClassifier needs examples, and SentenceVector before it.")
         examples = Examples(
@@ -90,6 +90,7 @@ class CalibratedIntentClassifier(IntentClassifier, GraphComponent):
             longest_ngram=self._config["longest_ngram"],
             strengths=tuple(float(strength) for strength in self._config["strengths"]),
             folds=self._config["folds"],
+            fewest=self._config["folds"],
             side_weight=self._config["knowledge_weight"],
             wrong_answer_cost=self._config["wrong_answer_cost"],
             random_state=self._config["random_state"],
@@ -102,7 +103,7 @@ class CalibratedIntentClassifier(IntentClassifier, GraphComponent):
 
     def process(self, messages: list[Message]) -> list[Message]:
         for message in messages:
-            vector = _vector(message)
+            vector = vector_of(message)
             if self._model is None or vector is None:  # a button's payload: RegexMessageHandler knows its intent
                 continue
             if vector.shape != (self._model.dimension,):
@@ -121,8 +122,3 @@ class CalibratedIntentClassifier(IntentClassifier, GraphComponent):
 def _is_knowledge(message: Message) -> bool:
     """A question of the knowledge base, as training/train.py marks them."""
     return (message.get(METADATA) or {}).get("intent") == KNOWLEDGE
-
-
-def _vector(message: Message) -> Floats | None:
-    _, sentence = message.get_dense_features(TEXT)
-    return None if sentence is None else sentence.features[0]

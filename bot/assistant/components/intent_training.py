@@ -42,6 +42,8 @@ class TrainingSettings:
     strengths: tuple[float, ...]
     """Inverse regularisation C to try, ascending."""
     folds: int
+    fewest: int
+    """An intent with fewer examples is an error."""
     side_weight: float
     """What an example that only delimits counts, against 1 for an utterance of the intent."""
     wrong_answer_cost: float
@@ -62,15 +64,17 @@ class Examples:
 
 
 def fit(examples: Examples, settings: TrainingSettings) -> tuple[IntentModel, dict[str, Any]]:
-    """The model and its report. Raises ValueError when an intent has fewer examples than there are folds."""
+    """The model and its report. Raises ValueError when an intent has too few examples."""
     main = ~examples.side
     names = tuple(sorted(set(examples.intents)))
     counts = Counter(intent for intent, is_main in zip(examples.intents, main, strict=True) if is_main)
-    if rare := [name for name in names if counts[name] < settings.folds]:
-        raise ValueError(f"intents with fewer than {settings.folds} examples: {', '.join(rare)}")
+    if rare := [name for name in names if counts[name] < settings.fewest]:
+        raise ValueError(f"intents with fewer than {settings.fewest} examples: {', '.join(rare)}")
     labels: Labels = np.array([names.index(intent) for intent in examples.intents])
-    # Intents count alike, however many examples each has: how often one is asked is not known from the data.
-    weights = np.array([1 / counts[intent] for intent in examples.intents]) * (main.sum() / len(names))
+    # Half way between examples that count alike and intents that do, however many examples each has: how often one is
+    # asked is not known from the data, but what has many sides gets many examples.
+    weights = np.array([1 / max(counts[intent], 1) ** 0.5 for intent in examples.intents])
+    weights /= weights[main].mean()
     weights[examples.side] *= settings.side_weight
     grams = [ngrams(text, settings.longest_ngram) for text in examples.texts]
 

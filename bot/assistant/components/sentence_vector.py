@@ -106,6 +106,12 @@ class SentenceVector(DenseFeaturizer, GraphComponent):
         return np.stack([known[keys[text]] for text in normalised])
 
 
+def vector_of(message: Message) -> Floats | None:
+    """(2 * dimension,), as SentenceVector set it; None for a button's payload."""
+    _, sentence = message.get_dense_features(TEXT)
+    return None if sentence is None else sentence.features[0]
+
+
 @functools.lru_cache(maxsize=1)
 def encoder() -> EmbeddedEncoder:
     """The encoder of this process, loaded when first needed: served turns bring their vector and never need it."""

@@ -1,9 +1,15 @@
-"""Entities: characters and tags of the tagger, and one entity a stretch."""
+"""Entities: units, tags and what is known; the trained model; one entity a stretch."""
 
+import tempfile
 import unittest
+from pathlib import Path
 
-from bot.assistant.components.entity_merge import merge
-from bot.assistant.components.entity_tagger import features, spans, tags, units
+import numpy as np
+
+from bot.assistant.components.entity_features import Lexicon, runs, span_features, tags, unit_features, units
+from bot.assistant.components.entity_model import EntityModel
+from bot.assistant.components.entity_training import EntitySettings, fit
+from bot.assistant.components.overlaps import merge
 
 
 def entity(name, start, end, extractor="RegexEntityExtractor", value="x"):
@@ -18,18 +24,50 @@ class Tagging(unittest.TestCase):
     def test_tags_come_back_as_the_spans_they_were_made_from(self):
         sequence = units("改到张江路88号 尺码不对")
         marked = [entity("address", 2, 8), entity("reason", 9, 13)]
-        tagged = tags(sequence, marked)
-        found = [(name, sequence[a].start, sequence[b].end) for name, a, b in spans(sequence, tagged)]
-        self.assertEqual(found, [("address", 2, 8), ("reason", 9, 13)])
+        for with_labels in (True, False):
+            tagged = tags(sequence, marked, with_labels=with_labels)
+            found = [(sequence[a].start, sequence[b].end) for a, b in runs(tagged)]
+            self.assertEqual(found, [(2, 8), (9, 13)])
 
-    def test_neighbours_of_one_kind_stay_apart(self):
-        sequence = units("苹果香蕉")
-        tagged = ["B-product", "I-product", "B-product", "I-product"]
-        self.assertEqual(list(spans(sequence, tagged)), [("product", 0, 1), ("product", 2, 3)])
+    def test_neighbours_stay_apart(self):
+        self.assertEqual(list(runs(["B-", "I-", "B-"])), [(0, 1), (2, 2)])
+        self.assertEqual(list(runs(["I-size", "I-color"])), [(0, 0), (1, 1)])
 
     def test_each_unit_has_features_even_of_one(self):
-        self.assertEqual(len(features(units("好"))), 1)
-        self.assertEqual(features([]), [])
+        nothing = Lexicon({})
+        self.assertEqual(len(unit_features("好", units("好"), nothing)), 1)
+        self.assertEqual(unit_features("", [], nothing), [])
+        self.assertIn("alone=True", span_features("好", (0, 1), nothing))
+
+
+class Knowing(unittest.TestCase):
+    def test_an_utterance_does_not_know_its_own_values(self):
+        texts, marked = ["退纸尿裤", "换纸尿裤"], [[entity("product", 1, 4)], [entity("product", 1, 4)]]
+        both = Lexicon.of(texts, marked)
+        self.assertEqual(both.without(texts[0], marked[0]).labels("纸尿裤"), ["product"])
+        alone = Lexicon.of(texts[:1], marked[:1])
+        self.assertEqual(alone.without(texts[0], marked[0]).labels("纸尿裤"), [])
+        self.assertEqual(alone.labels("纸尿裤"), ["product"])
+
+
+class Learning(unittest.TestCase):
+    def test_a_trained_model_finds_new_values_and_survives_its_file(self):
+        cities, goods = (
+            ["北京", "上海", "广州", "深圳", "杭州", "南京"],
+            ["奶粉", "雨伞", "风扇", "睡袋", "面霜", "毛衣"],
+        )
+        texts = [f"寄到{city}吧" for city in cities] + [f"要退{good}吗" for good in goods]
+        marked = [[entity("city", 2, 4)]] * len(cities) + [[entity("goods", 2, 4)]] * len(goods)
+        vectors = np.repeat(np.eye(2, dtype=np.float32), len(cities), axis=0)
+        for labels_in_tags in (0, 5):
+            model = fit(texts, vectors, marked, EntitySettings(0.05, 0.02, 50, 30, labels_in_tags))
+            with tempfile.TemporaryDirectory() as folder:
+                model.save(Path(folder))
+                model = EntityModel.load(Path(folder))
+            for text, vector, label in (("寄到成都吧", vectors[0], "city"), ("要退水壶吗", vectors[-1], "goods")):
+                (found,) = model.extract(text, vector)
+                self.assertEqual((found["entity"], found["value"]), (label, text[2:4]))
+                self.assertTrue(0 < found["confidence_entity"] <= 1)
 
 
 class Merging(unittest.TestCase):
