@@ -1,12 +1,13 @@
 """When points lapse, what a level gives, and why a coupon does not work. A guest gets the shop's rule, if any."""
 
+from datetime import date
 from typing import ClassVar
 
 from actions.backends.protocols import CouponCheck, CouponProblem, LevelBenefits
 from actions.base import Answer, MemberAction
 from actions.faq import answer_from_knowledge
 from actions.turn import Turn
-from actions.wording import day, money
+from actions.wording import SHOP_TIME, day, money
 
 _LINES = 5
 
@@ -28,7 +29,10 @@ class PointsExpiry(MemberOrRule):
         elif not points.expiries:
             answer.say("utter_points_expiry_none", balance=points.balance)
         else:
-            lines = "\n".join(f"· {lapse.amount} 分，{day(lapse.expires_on)}到期" for lapse in points.expiries[:_LINES])
+            today = self.services.clock().astimezone(SHOP_TIME).date()
+            lines = "\n".join(
+                f"· {lapse.amount} 分，{_dated(lapse.expires_on, today)}到期" for lapse in points.expiries[:_LINES]
+            )
             answer.say("utter_points_expiry", balance=points.balance, expiries=lines)
 
 
@@ -80,6 +84,11 @@ class CouponProblems(MemberOrRule):
 
     def _urgency(self, check: CouponCheck) -> int:
         return self.first.index(CouponProblem(check.problem)) if check.problem in self.first else -1
+
+
+def _dated(on: date, today: date) -> str:
+    """Points of two years may lapse on the same day of theirs."""
+    return day(on) if on.year == today.year else f"{on.year}年{day(on)}"
 
 
 def _listed(level: LevelBenefits) -> str:

@@ -52,6 +52,7 @@ def load(model: Path) -> Agent:
 
     from bot.assistant import patches
     from bot.assistant.action_endpoint import PooledEndpoint
+    from bot.assistant.components.sentence_vector import ENCODER_VARIABLE, encoder
 
     patches.apply()
     endpoints = AvailableEndpoints.read_endpoints(str(PROJECT / "endpoints.yml"))
@@ -60,6 +61,8 @@ def load(model: Path) -> Agent:
     # Rasa wraps a store so that a failing one is silently replaced by memory; a turn that is not stored must fail.
     agent.tracker_store = TrackerStore.create(endpoints.tracker_store)
     agent.load_model(model)
+    if os.environ.get(ENCODER_VARIABLE):
+        encoder()  # for the parts of a message with several wishes: the first customer with one need not wait for it
     return agent
 
 

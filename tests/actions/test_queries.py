@@ -175,9 +175,11 @@ class TestWallet:
         customer = caller()
         told = await customer.hear("action_points_expiry", "积分啥时候过期", "points_expiry")
         assert told.responses == ["utter_points_expiry_none"]
-        shop.members.balance = PointsBalance(860, (), (PointsExpiry(300, date(2026, 12, 31)),))
+        shop.members.balance = PointsBalance(
+            860, (), (PointsExpiry(300, date(2026, 12, 31)), PointsExpiry(9, date(2027, 12, 31)))
+        )
         told = await customer.hear("action_points_expiry", "积分啥时候过期", "points_expiry")
-        assert told.said[0]["expiries"] == "· 300 分，12月31日到期"
+        assert told.said[0]["expiries"] == "· 300 分，12月31日到期\n· 9 分，2027年12月31日到期"
 
     async def test_benefits_of_ones_own_level_and_of_another(self, caller):
         customer = caller()
