@@ -128,6 +128,18 @@ def lint(
 
 
 @cli.command()
+def evaluate(
+    version: VersionName = None,
+    page: Annotated[Path | None, typer.Option(help="Where the HTML page goes. [var/reports/<version>.html]")] = None,
+    as_json: Json = False,
+) -> None:
+    """评测模型 · Measure a version on the held-out data; in the terminal and as one HTML page."""
+    from bot.commands.evaluate import evaluate
+
+    evaluate(version, page, as_json=as_json)
+
+
+@cli.command()
 def promote(
     version: VersionName = None,
     force: Annotated[str | None, typer.Option(metavar="WHY", help="Also against the gate; the reason is kept.")] = None,

@@ -15,7 +15,7 @@ from core.crypto import Cipher
 from core.settings import HOME, Settings
 
 COMMANDS = (
-    "up", "test", "serve", "train", "lint", "promote", "rollback", "models", "talk", "index", "bench",
+    "up", "test", "serve", "train", "lint", "evaluate", "promote", "rollback", "models", "talk", "index", "bench",
     "doctor", "agents",
 )  # fmt: skip
 

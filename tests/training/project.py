@@ -29,7 +29,7 @@ def set_up(folder: Path) -> Settings:
 
 
 def shorten(settings: Settings, intents: Collection[str], examples: int) -> None:
-    """Only these intents, with so many utterances each, and little knowledge: trains in a few seconds."""
+    """Only these intents, so many utterances each, little knowledge, a third of the moods: for a quick training."""
     nlu = settings.home / "nlu_data"
     for file in (*(nlu / "intents").glob("*.yml"), *(nlu / "heldout").glob("*.yml")):
         if file.stem not in intents:
@@ -45,3 +45,6 @@ def shorten(settings: Settings, intents: Collection[str], examples: int) -> None
         kept = [entry for entry in entries if entry.get("intent", "faq") in intents][:3]
         file.write_text(yaml.safe_dump({"entries": kept}, allow_unicode=True), "utf-8")
     shutil.rmtree(nlu / "stories")
+    for file in (nlu / "sentiment").glob("*.tsv"):
+        header, *rows = file.read_text("utf-8").splitlines(keepends=True)
+        file.write_text("".join([header, *rows[::3]]), "utf-8")
