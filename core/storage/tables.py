@@ -108,7 +108,15 @@ knowledge_entries = Table(
     Column("status", String(16), nullable=False, server_default="active"),  # active | retired
     Column("version", Integer, nullable=False, server_default="1"),
     Column("seed_hash", String(64)),  # of the seed file's entry; null once edited by hand
-    Column("updated_at", UtcDateTime(), nullable=False),
+    Column("updated_at", UtcDateTime(), nullable=False, index=True),
+)
+
+# Which active entry has which phrasing, normalised: found without reading all entries.
+knowledge_phrasings = Table(
+    "knowledge_phrasings",
+    metadata,
+    Column("phrasing", String(500), primary_key=True),
+    Column("entry_id", String(64), primary_key=True, index=True),
 )
 
 agents = Table(
