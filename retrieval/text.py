@@ -1,7 +1,9 @@
-"""Normalisation of what customers type. Standard library only: also runs inside Rasa (Python 3.10)."""
+"""Normalisation of what customers type. Standard library and OpenCC only: also runs inside Rasa (Python 3.10)."""
 
 import re
 import unicodedata
+
+import opencc
 
 # Control characters, zero-width joiners, direction marks and variation selectors carry no meaning for search and
 # split or pollute tokens ("退\u200b货" must be "退货"). Line breaks and tabs are whitespace and stay as a space.
@@ -13,11 +15,17 @@ _INVISIBLE = re.compile(
 # "啊啊啊啊" says no more than "啊啊". Digits are never squeezed (order numbers), Latin letters from four on ("www").
 _RUN = re.compile(r"([^\da-zA-Z\s])\1{2,}|([a-zA-Z])\2{3,}")
 _SPACE = re.compile(r"\s+")
+# From Taiwan's characters, which has 著 as 着 where it is a particle (看著) and leaves it where it is not (著名); the
+# plain table does not, and simplified text stays as it is with both.
+_SIMPLIFIED = opencc.OpenCC("tw2s")
 
 
 def normalise(text: str) -> str:
-    """One canonical form of an utterance: NFKC (full width becomes half width), invisible characters removed, long
-    runs of one character squeezed to two, whitespace collapsed. Emoji and case stay: they are signal."""
+    """One canonical form of an utterance: NFKC (full width becomes half width), invisible characters removed,
+    traditional characters simplified, long runs of one character squeezed to two, whitespace collapsed. Emoji and case
+    stay: they are signal."""
     text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)))
+    if not text.isascii():
+        text = _SIMPLIFIED.convert(text)
     text = _RUN.sub(lambda run: (run[1] or run[2]) * 2, text)
     return _SPACE.sub(" ", text).strip()

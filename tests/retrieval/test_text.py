@@ -19,6 +19,8 @@ from retrieval.text import normalise
         ("www.example.com sooooo", "www.example.com soo"),
         ("气死了😡😡😡❤️", "气死了😡😡❤"),
         ("\ud800坏了的", "坏了的"),
+        ("請問我的訂單到哪裏了 還在等著", "请问我的订单到哪里了 还在等着"),
+        ("干嘛不发货 后天就要用 乾隆款著名面条", "干嘛不发货 后天就要用 乾隆款著名面条"),
         ("", ""),
     ],
 )
