@@ -51,7 +51,15 @@ class Sources:
 
     def check(self) -> None:
         """Raises NotFound naming all that is missing."""
-        needed = (self.config, self.domain, self.dialogues, *self.examples, self.knowledge, self.sentiment)
+        needed = (
+            self.config,
+            self.domain,
+            self.dialogues,
+            *self.examples,
+            self.knowledge,
+            self.sentiment,
+            self.held_out,
+        )
         if missing := [str(path) for path in needed if not path.exists()]:
             raise NotFound(f"the models' sources are incomplete, missing: {', '.join(missing)}")
         if not self.python.exists():

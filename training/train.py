@@ -24,7 +24,7 @@ from core.errors import NotFound
 from core.settings import Settings
 from training import rasa, sentiment
 from training.evaluation import Evaluation
-from training.rasa import Say
+from training.rasa import Say, TrainingFailed
 from training.registry import Registry, Version, write_whole
 from training.sources import Sources, fingerprint, write_knowledge_examples
 
@@ -52,11 +52,18 @@ def train(settings: Settings, report: Report = lambda part, text: None, *, force
         for step in (assistant, mood):
             shutil.rmtree(step, ignore_errors=True)
     taken = _before(sources)
+    held_out = f"evaluation-{taken['held_out_hash']}.json"
     began = time.monotonic()
     with ThreadPoolExecutor(1) as beside:  # Rasa trains in a process of its own: two cores are in use
-        trained_mood = beside.submit(_timed, lambda: _train_sentiment(settings, mood, _part(report, "sentiment")))
-        assistant_seconds = _timed(lambda: _train_assistant(settings, assistant, _part(report, "assistant")))
+        trained_mood = beside.submit(
+            _timed, lambda: _train_sentiment(settings, mood, held_out, _part(report, "sentiment"))
+        )
+        assistant_seconds = _timed(lambda: _train_assistant(settings, assistant, held_out, _part(report, "assistant")))
         seconds = {"assistant": assistant_seconds, "sentiment": trained_mood.result()}
+    if sources.fingerprint() != taken["fingerprint"]:
+        for step in (assistant, mood):
+            shutil.rmtree(step)
+        raise TrainingFailed("the data files changed while they were trained on; run it again")
     report("version", "writing")
 
     def build(folder: Path) -> Mapping[str, Any]:
@@ -64,7 +71,7 @@ def train(settings: Settings, report: Report = lambda part, text: None, *, force
         os.link(assistant / "predictions.json", folder / "out_of_fold.json")
         shutil.copytree(mood / "model", folder / "sentiment", copy_function=os.link)
         metrics = {name: _read(step / "metrics.json") for name, step in (("intent", assistant), ("sentiment", mood))}
-        evaluation = _evaluation(settings, assistant, mood)
+        evaluation = Evaluation.of(_read(assistant / held_out), _read(mood / held_out))
         thresholds = _read(sources.thresholds) | {ANGER: metrics["sentiment"]["anger"]["threshold"]}
         (folder / "thresholds.json").write_text(json.dumps(thresholds, indent=2), encoding="utf-8")
         return {
@@ -73,11 +80,11 @@ def train(settings: Settings, report: Report = lambda part, text: None, *, force
             "seconds": {**seconds, "all": round(time.monotonic() - began, 1)},
             "thresholds": thresholds,
             "metrics": metrics,
-            "held_out": {"fingerprint": sources.held_out_fingerprint(), **evaluation.figures()},
+            "held_out": evaluation.figures(),
         }
 
     version = registry.add(taken["fingerprint"], build)
-    _evaluation(settings, assistant, mood).save(registry, version, sources.held_out_fingerprint())
+    Evaluation.of(_read(assistant / held_out), _read(mood / held_out)).save(registry, version, taken["held_out_hash"])
     _prune(registry)
     report("version", "")
     return version
@@ -92,9 +99,10 @@ def trained(settings: Settings) -> Version:
 
 
 def _before(sources: Sources) -> dict[str, Any]:
-    """Taken before the training: what changes while it runs makes another version."""
+    """Taken before the training: a file that changes while it runs must not pass for one that was trained on."""
     return {
         "fingerprint": sources.fingerprint(),
+        "held_out_hash": sources.held_out_fingerprint(),
         "hashes": {
             "data": sources.data_fingerprint(),
             "assistant": sources.assistant_fingerprint(),
@@ -105,8 +113,8 @@ def _before(sources: Sources) -> dict[str, Any]:
     }
 
 
-def _train_assistant(settings: Settings, step: Path, say: Say) -> None:
-    """`assistant.tar.gz`, `metrics.json`, `predictions.json` and the evaluation on the present held-out data."""
+def _train_assistant(settings: Settings, step: Path, held_out: str, say: Say) -> None:
+    """`assistant.tar.gz`, `metrics.json`, `predictions.json` and, as `held_out`, the evaluation."""
     sources = Sources(settings)
     step.mkdir(parents=True, exist_ok=True)
     knowledge = step / "knowledge_nlu.yml"
@@ -116,10 +124,9 @@ def _train_assistant(settings: Settings, step: Path, say: Say) -> None:
     arguments: list[str | Path] = ["--config", sources.config, "--domain", sources.domain]
     arguments += ["--data", *sources.examples, sources.dialogues, knowledge]
     arguments += ["--output", step / "assistant.tar.gz", "--metrics", made]
-    evaluation = step / f"evaluation-{sources.held_out_fingerprint()}.json"
-    if sources.held_out.is_dir():
-        arguments += ["--held-out", sources.held_out, "--evaluation", evaluation]
-        arguments += ["--stories", sources.stories] if sources.stories.is_dir() else []
+    evaluation = step / held_out
+    arguments += ["--held-out", sources.held_out, "--evaluation", evaluation]
+    arguments += ["--stories", sources.stories] if sources.stories.is_dir() else []
     if not (step / "assistant.tar.gz").exists() or not evaluation.exists():
         rasa.run("bot.assistant.train_model", arguments, settings, say)
     metrics = _read(made)["intent"]
@@ -128,22 +135,16 @@ def _train_assistant(settings: Settings, step: Path, say: Say) -> None:
     say("")
 
 
-def _train_sentiment(settings: Settings, step: Path, say: Say) -> None:
-    """`model/`, `metrics.json` and the evaluation on the present held-out data."""
-    sources = Sources(settings)
+def _train_sentiment(settings: Settings, step: Path, held_out: str, say: Say) -> None:
+    """`model/`, `metrics.json` and, as `held_out`, the evaluation."""
     step.mkdir(parents=True, exist_ok=True)
     metrics = sentiment.train(settings, step / "model", say)
     write_whole(step / "metrics.json", json.dumps(metrics, ensure_ascii=False, indent=2))
-    evaluation = step / f"evaluation-{sources.held_out_fingerprint()}.json"
+    evaluation = step / held_out
     if not evaluation.exists():
         rows = sentiment.evaluate(settings, step / "model", say)
         write_whole(evaluation, json.dumps(rows, ensure_ascii=False))
     say("")
-
-
-def _evaluation(settings: Settings, assistant: Path, mood: Path) -> Evaluation:
-    name = f"evaluation-{Sources(settings).held_out_fingerprint()}.json"
-    return Evaluation.of(_read(assistant / name), _read(mood / name))
 
 
 def _part(report: Report, name: str) -> Say:
