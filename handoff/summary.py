@@ -85,9 +85,9 @@ def _who(customer: Customer, channel: str | None) -> str:
 
 def _wants(turns: Sequence[Turn]) -> list[Line]:
     """The last few different wishes, each in the words it was last put in."""
-    last = {turn.intent: turn for turn in turns if turn.intent in labels().wants}
-    latest = sorted(last.values(), key=lambda turn: turn.said.seq)[-MOST_LINES:]
-    return [_line("want", f"{labels().wants[turn.intent or '']}：“{turn.words}”", turn.said.id) for turn in latest]
+    last = {intent: turn for turn in turns for intent in turn.wants}
+    latest = sorted(last.items(), key=lambda wish: wish[1].said.seq)[-MOST_LINES:]
+    return [_line("want", f"{labels().wants[intent]}：“{turn.words}”", turn.said.id) for intent, turn in latest]
 
 
 def _facts(turns: Sequence[Turn]) -> list[Line]:
@@ -130,8 +130,8 @@ def _mood(turns: Sequence[Turn]) -> list[Line]:
 
 def _open(turns: Sequence[Turn]) -> list[Line]:
     """Wishes whose last mention was neither looked up nor answered, and the last words if nothing was made of them."""
-    last = {turn.intent: turn for turn in turns if turn.intent in labels().wants and turn.intent != ASKED_FOR_A_PERSON}
-    unsettled = [turn for turn in last.values() if not turn.settled]
+    last = {intent: turn for turn in turns for intent in turn.wants if intent != ASKED_FOR_A_PERSON}
+    unsettled = [turn for turn in turns if not turn.settled and any(turn is one for one in last.values())]
     silent = [turn for turn in turns if turn.setback or not turn.data]
     if silent and silent[-1] not in unsettled and turns.index(silent[-1]) >= len(turns) - 2:
         unsettled.append(silent[-1])

@@ -33,8 +33,11 @@ class Turn:
         return self.data.get("understanding") or {}
 
     @property
-    def intent(self) -> str | None:
-        return (self.understanding.get("intent") or {}).get("name")
+    def wants(self) -> list[str]:
+        """What was wanted, by intent; several where one message held several wishes."""
+        heard = self.understanding.get("wishes") or [self.understanding]
+        intents = [(wish.get("intent") or {}).get("name") for wish in heard]
+        return [intent for intent in dict.fromkeys(intents) if intent in labels().wants]
 
     @property
     def actions(self) -> list[str]:

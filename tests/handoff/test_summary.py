@@ -173,6 +173,17 @@ def test_a_pressed_choice_is_an_answer() -> None:
     assert talk.lines("tried") == [("用知识库答过“退货运费谁承担”", said)]
 
 
+def test_two_wishes_of_one_message_are_both_wanted() -> None:
+    talk = Talk()
+    wishes = [{"intent": {"name": name}} for name in ("track_logistics", "query_points")]
+    both = talk.turn("到哪了 顺便看看积分", intent="track_logistics", understanding={"wishes": wishes})
+    assert talk.lines("want") == [
+        ("查物流：“到哪了 顺便看看积分”", both),
+        ("查积分：“到哪了 顺便看看积分”", both),
+    ]
+    assert talk.lines("open") == [("“到哪了 顺便看看积分”还没有答复", both)]
+
+
 def test_a_wish_for_a_person_alone_leaves_nothing_open() -> None:
     talk = Talk()
     talk.turn("转人工", "好的", intent="human_agent", actions=["action_handover"])
