@@ -24,6 +24,7 @@ from bot.assistant.components.entity_training import EntitySettings
 from bot.assistant.components.intent_training import Examples, TrainingSettings, expected_calibration_error
 from bot.assistant.components.linear_model import Floats
 from bot.assistant.components.overlaps import merge
+from bot.assistant.components.sounds import read_sounds
 from retrieval.encoder.embedded import EmbeddedEncoder
 from retrieval.text import normalise
 
@@ -97,7 +98,7 @@ def bench(
     examples = Examples(texts, vectors, [utterance.intent for utterance in train], np.zeros(len(train), dtype=bool))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # rare intents cannot be in every fold
-        intents, _ = intent_training.fit(examples, intent_settings)
+        intents, _ = intent_training.fit(examples, intent_settings, read_sounds())
     marked = [utterance.entities for utterance in train]
     entities = entity_training.fit(texts, vectors, marked, entity_settings) if any(marked) else None
     seconds = time.perf_counter() - began

@@ -14,10 +14,14 @@ from bot.assistant.components.intent_training import (
     fit,
 )
 from bot.assistant.components.linear_model import softmax, tfidf
+from bot.assistant.components.sounds import Sounds
 
 SETTINGS = TrainingSettings(
     longest_ngram=2, strengths=(1.0, 10.0), folds=5, fewest=5, side_weight=0.1, wrong_answer_cost=1, random_state=1
 )
+
+
+SOUNDS = Sounds({"退": "tui", "货": "huo", "或": "huo", "到": "dao", "分": "fen", "西": "xi", "安": "an", "先": "xian"})
 
 
 def made(side: bool = False) -> Examples:
@@ -49,7 +53,7 @@ def test_tfidf_has_unit_length_and_no_unknown_grams() -> None:
 
 def test_a_fitted_model_knows_its_examples_and_survives_its_file(tmp_path: Path) -> None:
     examples = made()
-    model, report = fit(examples, SETTINGS)
+    model, report = fit(examples, SETTINGS, SOUNDS)
     guesses = [model.probabilities(text, v) for text, v in zip(examples.texts, examples.vectors, strict=True)]
     right = [guess[0][0] == intent for guess, intent in zip(guesses, examples.intents, strict=True)]
     assert np.mean(right) > 0.95
@@ -63,14 +67,16 @@ def test_a_fitted_model_knows_its_examples_and_survives_its_file(tmp_path: Path)
 
 
 def test_side_examples_are_not_counted_in_the_figures() -> None:
-    _, report = fit(made(side=True), SETTINGS)
+    _, report = fit(made(side=True), SETTINGS, SOUNDS)
     assert (report["examples"], report["side_examples"]) == (120, 30)
 
 
 def test_a_rare_intent_is_named() -> None:
     examples = made()
     with pytest.raises(ValueError, match="少见"):
-        fit(Examples(examples.texts, examples.vectors, ["少见", *examples.intents[1:]], examples.side), SETTINGS)
+        fit(
+            Examples(examples.texts, examples.vectors, ["少见", *examples.intents[1:]], examples.side), SETTINGS, SOUNDS
+        )
 
 
 def test_the_threshold_weighs_wrong_answers() -> None:
@@ -91,3 +97,14 @@ def test_calibration_error() -> None:
 def test_softmax() -> None:
     assert softmax(np.array([0.0, 0.0])) == pytest.approx([0.5, 0.5])
     assert softmax(np.array([1000.0, 0.0])) == pytest.approx([1, 0])
+
+
+def test_what_sounds_alike_is_alike() -> None:
+    assert SOUNDS.ngrams("退货") == SOUNDS.ngrams("退或") == SOUNDS.ngrams("TUIHUO") == {
+        "~^.tui": 1, "~tui.huo": 1, "~huo.$": 1, "~^.tui.huo": 1, "~tui.huo.$": 1
+    }  # fmt: skip
+
+
+def test_only_words_that_are_pinyin_sound() -> None:
+    assert SOUNDS.syllables("xian") == ["xian"]  # the fewest syllables: not xi'an
+    assert SOUNDS.syllables("order 到 KF2026") == ["dao"]

@@ -75,6 +75,7 @@ class CalibratedIntentClassifier(IntentClassifier, GraphComponent):
     def train(self, training_data: TrainingData) -> Resource:
         # Only training needs scikit-learn; importing it costs a second of every start.
         from bot.assistant.components.intent_training import Examples, TrainingSettings, fit
+        from bot.assistant.components.sounds import read_sounds
 
         messages = list({message.get(TEXT): message for message in training_data.intent_examples}.values())
         vectors = [vector for message in messages if (vector := vector_of(message)) is not None]
@@ -95,7 +96,7 @@ class CalibratedIntentClassifier(IntentClassifier, GraphComponent):
             wrong_answer_cost=self._config["wrong_answer_cost"],
             random_state=self._config["random_state"],
         )
-        self._model, report = fit(examples, settings)
+        self._model, report = fit(examples, settings, read_sounds())
         with self._storage.write_to(self._resource) as folder:
             self._model.save(folder)
             (folder / REPORT_FILE).write_text(json.dumps(report, ensure_ascii=False, indent=2), encoding="utf-8")

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from bot.assistant.components.linear_model import Floats, LinearModel, softmax
+from bot.assistant.components.sounds import Sounds
 from retrieval.text import normalise
 
 NAME = "intent_model"
@@ -31,6 +32,11 @@ def ngrams(text: str, longest: int) -> Counter[str]:
     )
 
 
+def sparse_features(text: str, longest: int, sounds: Sounds) -> Counter[str]:
+    """What is written and how it sounds."""
+    return ngrams(text, longest) + sounds.ngrams(normalise(text))
+
+
 @dataclass(frozen=True)
 class IntentModel:
     """Predicts in well under a millisecond."""
@@ -38,6 +44,7 @@ class IntentModel:
     linear: LinearModel
     longest: int
     """Of the n-grams."""
+    sounds: Sounds
     temperature: float
     """Divides the logits; fitted on out-of-fold predictions."""
     threshold: float
@@ -49,16 +56,23 @@ class IntentModel:
 
     def probabilities(self, text: str, vector: Floats) -> list[tuple[str, float]]:
         """All intents with their calibrated probabilities, the likeliest first. ``vector`` is (dimension,)."""
-        probabilities = softmax(self.linear.logits(ngrams(text, self.longest), vector) / self.temperature)
+        probabilities = softmax(
+            self.linear.logits(sparse_features(text, self.longest, self.sounds), vector) / self.temperature
+        )
         order = np.argsort(-probabilities)
         return [(self.linear.labels[i], float(probabilities[i])) for i in order]
 
     def save(self, folder: Path) -> None:
         self.linear.save(folder, NAME)
-        settings = {"longest": self.longest, "temperature": self.temperature, "threshold": self.threshold}
-        (folder / SETTINGS_FILE).write_text(json.dumps(settings), encoding="utf-8")
+        settings = {
+            "longest": self.longest,
+            "temperature": self.temperature,
+            "threshold": self.threshold,
+            "readings": self.sounds.readings,
+        }
+        (folder / SETTINGS_FILE).write_text(json.dumps(settings, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> IntentModel:
         settings = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
-        return cls(LinearModel.load(folder, NAME), **settings)
+        return cls(LinearModel.load(folder, NAME), sounds=Sounds(settings.pop("readings")), **settings)

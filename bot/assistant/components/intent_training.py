@@ -22,9 +22,10 @@ from scipy.optimize import minimize_scalar
 from sklearn.model_selection import StratifiedKFold
 
 from bot.assistant.components import logistic
-from bot.assistant.components.intent_model import IntentModel, ngrams
+from bot.assistant.components.intent_model import IntentModel, sparse_features
 from bot.assistant.components.linear_model import Floats, softmax
 from bot.assistant.components.linear_training import Features
+from bot.assistant.components.sounds import Sounds
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ class Examples:
     side: Bools
 
 
-def fit(examples: Examples, settings: TrainingSettings) -> tuple[IntentModel, dict[str, Any]]:
+def fit(examples: Examples, settings: TrainingSettings, sounds: Sounds) -> tuple[IntentModel, dict[str, Any]]:
     """The model and its report. Raises ValueError when an intent has too few examples."""
     main = ~examples.side
     names = tuple(sorted(set(examples.intents)))
@@ -76,7 +77,7 @@ def fit(examples: Examples, settings: TrainingSettings) -> tuple[IntentModel, di
     weights = np.array([1 / max(counts[intent], 1) ** 0.5 for intent in examples.intents])
     weights /= weights[main].mean()
     weights[examples.side] *= settings.side_weight
-    grams = [ngrams(text, settings.longest_ngram) for text in examples.texts]
+    grams = [sparse_features(text, settings.longest_ngram, sounds) for text in examples.texts]
 
     logits = _out_of_fold_logits(grams, examples.vectors, labels, weights, settings)
     logits = {strength: every[main] for strength, every in logits.items()}
@@ -92,7 +93,7 @@ def fit(examples: Examples, settings: TrainingSettings) -> tuple[IntentModel, di
     features = Features.fit(grams, examples.vectors)
     matrix = features.matrix(grams, examples.vectors)
     fitted = logistic.fit(matrix, labels, weights, strength, logistic.zeros(matrix, len(names)))
-    model = IntentModel(features.model(names, fitted), settings.longest_ngram, temperature, threshold)
+    model = IntentModel(features.model(names, fitted), settings.longest_ngram, sounds, temperature, threshold)
     accepted = confidence >= threshold
     report = {
         "examples": int(main.sum()),
