@@ -259,6 +259,18 @@ def bench_search(
     run(entries, as_json=as_json)
 
 
+@bench.command("sentiment")
+def bench_sentiment(
+    train_file: Annotated[Path, typer.Option("--train", help="TSV of labels and texts to train on.")],
+    test_file: Annotated[Path, typer.Option("--test", help="TSV of labels and texts to measure.")],
+    as_json: Json = False,
+) -> None:
+    """情感质量 · Sentiment: accuracy, macro F1, calibration, training time, time."""
+    from training.bench.sentiment import run
+
+    run(train_file, test_file, json=as_json)
+
+
 @agents.command("add")
 def agents_add(
     username: str,

@@ -81,7 +81,7 @@ class Understanding:
             text=text,
             vector=deep,
             faq=self._search.search(text, vector) if shared else self._search.find(text),
-            sentiment=self._sentiment.score(text, vector),
+            sentiment=self._sentiment.score(text, deep),
             risk_terms=tuple(term for term in self._risk_terms if term in text),
         )
 

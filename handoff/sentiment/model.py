@@ -18,10 +18,14 @@ from numpy.typing import NDArray
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from handoff.sentiment.classifier import DEGREES, Classifier
+from handoff.sentiment.classifier import Classifier
 
 COMPONENT = "kefu_sentiment"
-DEGREE_SCORES = np.linspace(-1, 1, len(DEGREES), dtype=np.float32)
+
+
+def degree_scores(count: int) -> NDArray[np.float32]:
+    """The score of each of `count` degrees, evenly from -1 to 1."""
+    return np.linspace(-1, 1, count, dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class Sentiment:
     score: float
     """-1 (furious) .. 1 (delighted): the mean of the degrees under their probabilities."""
     degree: str
-    """The most probable of DEGREES."""
+    """The most probable one."""
     probabilities: Mapping[str, float]
 
     def as_json(self) -> dict[str, Any]:
@@ -48,10 +52,11 @@ class SentimentComponent:
         if doc._.sentence_vector is None:
             raise ValueError("set doc._.sentence_vector before the sentiment component runs")
         probabilities = self.classifier.probabilities(doc.text, doc._.sentence_vector)
+        degrees = self.classifier.degrees
         doc._.sentiment = Sentiment(
-            score=round(float(probabilities @ DEGREE_SCORES), 4),
-            degree=DEGREES[int(probabilities.argmax())],
-            probabilities={degree: round(float(p), 4) for degree, p in zip(DEGREES, probabilities, strict=True)},
+            score=round(float(probabilities @ degree_scores(len(degrees))), 4),
+            degree=degrees[int(probabilities.argmax())],
+            probabilities={degree: round(float(p), 4) for degree, p in zip(degrees, probabilities, strict=True)},
         )
         return doc
 
@@ -99,7 +104,7 @@ class SentimentModel:
         return cls(spacy.load(folder))
 
     def score(self, text: str, vector: NDArray[np.floating]) -> Sentiment:
-        """`vector`: (d,) of the encoder that the model was trained with."""
+        """`vector`: (2 * dimension,), `encode_deep` of the encoder that the model was trained with."""
         doc = self.nlp.make_doc(text)
         doc._.sentence_vector = np.asarray(vector, dtype=np.float32)
         sentiment: Sentiment = self.nlp(doc)._.sentiment

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 
-from handoff.sentiment.classifier import Floats
-from handoff.sentiment.model import DEGREE_SCORES
+from handoff.sentiment.features import Floats
+from handoff.sentiment.model import degree_scores
 
 BINS = 10
 
@@ -21,6 +21,8 @@ class Quality:
     utterances: int
     accuracy: float
     macro_f1: float
+    three_class_accuracy: float
+    """Of negative, neutral, positive alone."""
     within_one: float
     """Share whose degree is right or next to right."""
     ece: float
@@ -31,14 +33,16 @@ class Quality:
 
 def quality(probabilities: Floats, labels: Labels) -> Quality:
     guesses = probabilities.argmax(axis=1)
-    scores = probabilities @ DEGREE_SCORES
+    worth = degree_scores(probabilities.shape[1])
+    sides = np.sign(worth)
     return Quality(
         utterances=len(labels),
         accuracy=_rounded((guesses == labels).mean()),
         macro_f1=_rounded(f1_score(labels, guesses, average="macro")),
+        three_class_accuracy=_rounded((sides[guesses] == sides[labels]).mean()),
         within_one=_rounded((abs(guesses - labels) <= 1).mean()),
         ece=_rounded(expected_calibration_error(probabilities, labels)),
-        mean_absolute_error=_rounded(abs(scores - DEGREE_SCORES[labels]).mean()),
+        mean_absolute_error=_rounded(abs(probabilities @ worth - worth[labels]).mean()),
     )
 
 
@@ -63,7 +67,7 @@ def anger_gate(probabilities: Floats, labels: Labels, precision: float) -> Anger
 
 
 def at_threshold(probabilities: Floats, labels: Labels, threshold: float) -> AngerGate:
-    fires, angry = probabilities @ DEGREE_SCORES <= threshold, labels == 0
+    fires, angry = probabilities @ degree_scores(probabilities.shape[1]) <= threshold, labels == 0
     hits = float((fires & angry).sum())
     return AngerGate(threshold, _rounded(hits / max(fires.sum(), 1)), _rounded(hits / max(angry.sum(), 1)))
 

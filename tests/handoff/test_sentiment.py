@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
 
@@ -13,10 +14,13 @@ from numpy.typing import NDArray
 
 from core.settings import HOME
 from handoff.decision import load_thresholds
-from handoff.sentiment import SentimentModel
-from handoff.sentiment.classifier import DEGREES, NgramVocabulary, ngrams, softmax
+from handoff.sentiment import Sentiment, SentimentModel
+from handoff.sentiment.classifier import DEGREES, softmax
+from handoff.sentiment.features import Vocabulary, bags
+from handoff.sentiment.lexicon import LEXICON, Lexicon
 from handoff.sentiment.quality import AngerGate, anger_gate, expected_calibration_error
 from handoff.sentiment.training import REPORT, Report, SentimentDataError, train
+from retrieval.encoder.embedded import EmbeddedEncoder
 
 DATA = Path(__file__).parent / "data" / "sentiment.tsv"
 
@@ -30,6 +34,9 @@ class CharacterEncoder:
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         rows = [np.mean([self._vector(char) for char in text], axis=0) for text in texts]
         return np.stack([row / np.linalg.norm(row) for row in rows]).astype(np.float32)
+
+    def encode_deep(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return np.concatenate([self.encode(texts)] * 2, axis=1)
 
     def _vector(self, char: str) -> NDArray[np.float64]:
         return np.random.default_rng(zlib.crc32(char.encode())).standard_normal(self.dimension)
@@ -50,7 +57,7 @@ def model(trained: tuple[Path, Report]) -> SentimentModel:
 
 
 def score(model: SentimentModel, text: str) -> float:
-    return model.score(text, ENCODER.encode([text])[0]).score
+    return model.score(text, ENCODER.encode_deep([text])[0]).score
 
 
 def test_anger_scores_below_a_question_and_praise_above(model: SentimentModel) -> None:
@@ -59,7 +66,7 @@ def test_anger_scores_below_a_question_and_praise_above(model: SentimentModel) -
 
 def test_a_sentiment_is_a_distribution(model: SentimentModel) -> None:
     text = "太恶心了，退钱"
-    sentiment = model.score(text, ENCODER.encode([text])[0])
+    sentiment = model.score(text, ENCODER.encode_deep([text])[0])
     assert list(sentiment.probabilities) == list(DEGREES)
     assert sum(sentiment.probabilities.values()) == pytest.approx(1, abs=1e-3)
     assert sentiment.degree == max(sentiment.probabilities, key=sentiment.probabilities.__getitem__)
@@ -68,7 +75,7 @@ def test_a_sentiment_is_a_distribution(model: SentimentModel) -> None:
 
 @pytest.mark.parametrize("text", ["", " ", "🙂", "\u200b", "a" * 5000])
 def test_odd_texts_are_scored(model: SentimentModel, text: str) -> None:
-    vector = np.zeros(ENCODER.dimension, dtype=np.float32)
+    vector = np.zeros(2 * ENCODER.dimension, dtype=np.float32)
     assert -1 <= model.score(text, vector).score <= 1
 
 
@@ -77,10 +84,10 @@ def test_the_pipeline_is_a_spacy_pipeline_that_survives_the_disk(model: Sentimen
     nlp = spacy.load(tmp_path / "copy")
     text = "等了三天还没发货"
     doc = nlp.make_doc(text)
-    doc._.sentence_vector = ENCODER.encode([text])[0]
+    doc._.sentence_vector = ENCODER.encode_deep([text])[0]
     doc = nlp(doc)
     assert nlp.pipe_names == ["kefu_sentiment"]
-    assert doc._.sentiment == model.score(text, ENCODER.encode([text])[0])
+    assert doc._.sentiment == model.score(text, ENCODER.encode_deep([text])[0])
     assert (doc._.sentiment_score, doc._.sentiment_degree) == (doc._.sentiment.score, doc._.sentiment.degree)
 
 
@@ -126,7 +133,7 @@ def test_no_model_says_what_to_do(tmp_path: Path) -> None:
 
 def test_scoring_takes_less_than_a_millisecond(model: SentimentModel) -> None:
     text = "我上周买的那件外套到现在都没有发货，你们到底什么时候处理啊"
-    vector = ENCODER.encode([text])[0]
+    vector = ENCODER.encode_deep([text])[0]
     times = []
     for _ in range(50):
         start = perf_counter()
@@ -151,11 +158,67 @@ def test_the_anger_gate_by_hand() -> None:
     assert anger_gate(probabilities, labels, precision=0.7).recall == 1.0
 
 
-def test_ngrams_of_a_text() -> None:
-    assert ngrams("ＡB") == {"^": 1, "a": 1, "b": 1, "$": 1, "^a": 1, "ab": 1, "b$": 1, "^ab": 1, "ab$": 1}
-    vocabulary = NgramVocabulary.fit(["退货", "退款"], min_texts=2)
-    assert set(vocabulary.index) == {"^", "退", "$", "^退"}
-    assert np.linalg.norm(vocabulary.transform("退货")[1]) == pytest.approx(1)
+def test_tokens_of_a_text() -> None:
+    found = bags("ＡB不好吃!", Lexicon({"好吃": "positive", "真": "strong"}))
+    assert {"^", "ab", "^ab不", "吃!$"} <= set(found["characters"])
+    assert found["negated"] == {"好": 1, "吃": 1, "好吃": 1}
+    assert found["words"] == {"not positive": 1, "not positive $": 1}
+    assert found["shape"] == {"!": 1, "length 2": 1, "clauses 1": 1}
+
+
+def test_a_vocabulary_keeps_what_is_seen_twice() -> None:
+    vocabulary = Vocabulary.fit([Counter("退货"), Counter("退款")])
+    assert set(vocabulary.index) == {"退"}
+    assert np.linalg.norm(vocabulary.transform(Counter("退退"))[1]) == pytest.approx(1)
+    assert len(vocabulary.transform(Counter("物流"))[0]) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("没有不满意 真好", ["not negative", "positive"]),
+        ("太棒了", ["very_positive"]),
+        ("有点失望", ["weak", "negative"]),
+        ("订单号多少", []),
+    ],
+)
+def test_words_of_the_lexicon_are_found_with_their_negation(text: str, kinds: list[str]) -> None:
+    assert list(Lexicon.read(LEXICON).find(text)) == kinds
+
+
+def test_two_degrees_are_enough(tmp_path: Path) -> None:
+    rows = [row for row in DATA.read_text(encoding="utf-8").splitlines() if row.startswith(("negative", "positive"))]
+    path = tmp_path / "two.tsv"
+    path.write_text("\n".join(["label\ttext", *rows]) + "\n", encoding="utf-8")
+    train(path, ENCODER, tmp_path / "model", degrees=("negative", "positive"))
+    model = SentimentModel.load(tmp_path / "model")
+    assert set(model.score("太棒了", ENCODER.encode_deep(["太棒了"])[0]).probabilities) == {"negative", "positive"}
+    assert score(model, "一直拖 很失望") < 0 < score(model, "太棒了 很满意")
+
+
+@pytest.fixture(scope="module")
+def served() -> Callable[[str], Sentiment]:
+    models = HOME / "var" / "models"
+    if not (models / "sentiment" / REPORT).exists() or not (models / "encoder" / "encoder.json").exists():
+        pytest.skip("no trained sentiment model; ./kefu train makes it")
+    encoder, model = EmbeddedEncoder(models / "encoder"), SentimentModel.load(models / "sentiment")
+    return lambda text: model.score(text, encoder.encode_deep([text])[0])
+
+
+@pytest.mark.parametrize(
+    ("worse", "better"),
+    [
+        ("这个锅不好用", "这个锅好用"),
+        ("对你们的服务不满意", "没有什么不满意的"),
+        ("真厉害 一个月了还没退款", "真厉害 一分钟就退款了"),
+        ("骗子 赶紧退钱", "退款有点慢 能不能快一点"),
+        ("退款有点慢 能不能快一点", "退款一般几天到账"),
+        ("麻烦你们看看 这个质量有点失望", "麻烦你们看看 我的快递到哪了"),
+        ("包装真差", "包装差了点 不过东西挺好"),
+    ],
+)
+def test_degrees_that_look_alike_are_told_apart(served: Callable[[str], Sentiment], worse: str, better: str) -> None:
+    assert served(worse).score < served(better).score - 0.2
 
 
 def test_expected_calibration_error_by_hand() -> None:
