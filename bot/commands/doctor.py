@@ -20,8 +20,10 @@ from bot.setup.pages import machine_node
 from bot.setup.prepare import stale
 from bot.setup.step import Stamps
 from bot.setup.steps import steps
-from core.errors import KefuError
+from core.errors import KefuError, NotFound
 from core.settings import HOME, Settings, load_settings
+from training.promote import changed
+from training.registry import Registry
 
 NEEDED_DISK_GB = 5.0
 NEEDED_MEMORY_GB = 3.0
@@ -69,9 +71,19 @@ def _findings() -> Iterator[Finding]:
     missing = stale(steps(settings), Stamps(settings.var_dir / "stamps"))
     titles = ", ".join(step.title for step in missing)
     yield Finding("set-up", not missing, titles or "everything is made, and current", "./kefu prepare")
+    yield _models(settings)
     yield _ports(settings)
     yield from asyncio.run(_stores(settings))
     yield from _for_tests()
+
+
+def _models(settings: Settings) -> Finding:
+    try:
+        version = Registry(settings).current()
+    except NotFound as error:
+        return Finding("models", False, error.message, "./kefu prepare")
+    ahead = "the data files have changed since it was trained" if changed(settings) else "of the data files as they are"
+    return Finding("models", not changed(settings), f"{version.name}, {ahead}", "./kefu train; ./kefu promote", True)
 
 
 def _python(executable: str | Path) -> str:

@@ -212,3 +212,41 @@ async def test_the_embedded_valkey_keeps_what_it_was_given(
 def settings(tmp_path: Path, data_key: str) -> Settings:
     secrets = {"secret_key": "s", "data_key": data_key, "action_token": "t"}
     return Settings.model_validate({"var_dir": tmp_path, **secrets})
+
+
+async def test_a_service_is_replaced_by_one_that_came_up_beside_it(
+    supervise: Callable[..., Supervisor], tmp_path: Path
+) -> None:
+    supervisor = supervise(service(tmp_path, "old"), service(tmp_path, "other"))
+    await supervisor.start()
+    old = recorded_pid(tmp_path, "old")
+    beside: list[bool] = []
+
+    async def moved() -> None:
+        beside.append(alive(old) and (tmp_path / "new.up").exists())
+
+    async with watching(supervisor):
+        await asyncio.sleep(0)
+        await supervisor.replace("old", service(tmp_path, "new"), moved, linger_seconds=0.1)
+        assert beside == [True], "the old one served until the new one was ready"
+        assert not alive(old)
+        assert [one.name for one in supervisor.services] == ["new", "other"]
+        new = recorded_pid(tmp_path, "new")
+        os.kill(new, signal.SIGKILL)  # it is watched over like any other
+        await until(lambda: recorded_pid(tmp_path, "new") != new)
+
+
+async def test_one_that_does_not_come_up_replaces_nothing(supervise: Callable[..., Supervisor], tmp_path: Path) -> None:
+    supervisor = supervise(service(tmp_path, "old"))
+    await supervisor.start()
+    old = recorded_pid(tmp_path, "old")
+
+    async def moved() -> None:
+        raise AssertionError("nothing is to be moved")
+
+    async with watching(supervisor):
+        await asyncio.sleep(0)
+        with pytest.raises(StartFailed, match=r"new ended with code 3"):
+            await supervisor.replace("old", service(tmp_path, "new", "raise SystemExit(3)"), moved, linger_seconds=0)
+        assert alive(old)
+        assert [one.name for one in supervisor.services] == ["old"]

@@ -1,15 +1,14 @@
 """Lint finds planted mistakes, at their file and line, and nothing where there is nothing."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import yaml
 
 from core.settings import Settings
 from tests.assistant.conftest import settings_of
-from tests.conftest import missing
 from tests.training.project import set_up
 from training.lint import Finding, Level, check
 from training.lint.dialogue import contradictions
@@ -157,30 +156,43 @@ def test_annotations_are_taken_out() -> None:
     assert [(text[span.start : span.end], span.entity) for span in spans] == [("3", "quantity"), ("红的", "color")]
 
 
-def test_wrong_labels_and_close_intents_come_from_the_last_training(settings: Settings, tmp_path: Path) -> None:
-    random = np.random.default_rng(0)
-    greet, track = [f"问候{number}号你好" for number in range(40)], [f"快递{number}号到哪" for number in range(40)]
+@pytest.fixture
+def judged(settings: Settings, tmp_path: Path) -> Callable[[list[list[float]]], list[Finding]]:
+    """What the labels' check says when a training gave these probabilities to 41 greetings and 40 questions."""
+    greet = [*(f"问候{number}号你好" for number in range(40)), "我的快递在哪里"]
+    track = [f"快递{number}号到哪" for number in range(40)]
     nlu = settings.home / "nlu_data" / "intents"
-    utterances(nlu, "greet", [*greet, "我的快递在哪里"])
+    utterances(nlu, "greet", greet)
     utterances(nlu, "track_logistics", track)
-    sure = [[0.95, 0.05]] * 40 + [[0.02, 0.98]] + [[0.05, 0.95]] * 40
-    content = {
-        "names": ["greet", "track_logistics"],
-        "texts": [*greet, "我的快递在哪里", *track],
-        "intents": ["greet"] * 41 + ["track_logistics"] * 40,
-        "probabilities": sure,
-    }
-    put(tmp_path / "sure.json", json.dumps(content))
-    examples = read(Sources(settings), KNOWLEDGE_INTENT).train
-    findings = list(labels(examples, tmp_path / "sure.json"))
-    if any("cleanlab" in finding.message for finding in findings):
-        missing("cleanlab is not installed")
-    (wrong,) = [finding for finding in findings if finding.check == "label"]
-    assert (wrong.place.file.name, wrong.place.line) == ("greet.yml", 45)
 
-    content["probabilities"] = [[p, 1 - p] for p in random.uniform(0.2, 0.8, 81)]
-    put(tmp_path / "unsure.json", json.dumps(content))
-    assert "close" in [finding.check for finding in labels(examples, tmp_path / "unsure.json")]
+    def check(probabilities: list[list[float]]) -> list[Finding]:
+        content = {
+            "names": ["greet", "track_logistics"],
+            "texts": [*greet, *track],
+            "intents": ["greet"] * 41 + ["track_logistics"] * 40,
+            "probabilities": probabilities,
+        }
+        put(tmp_path / "out_of_fold.json", json.dumps(content))
+        return list(labels(read(Sources(settings), KNOWLEDGE_INTENT).train, tmp_path / "out_of_fold.json"))
+
+    return check
+
+
+def test_a_wrong_label_is_found_by_what_the_last_training_says(
+    judged: Callable[[list[list[float]]], list[Finding]],
+) -> None:
+    pytest.importorskip("cleanlab", reason="needs the extra `lint`")
+    findings = judged([[0.95, 0.05]] * 40 + [[0.02, 0.98]] + [[0.05, 0.95]] * 40)
+    assert [(found.check, found.place.file.name, found.place.line) for found in findings] == [
+        ("label", "greet.yml", 45)
+    ]
+
+
+def test_intents_that_are_taken_for_each_other_are_close(judged: Callable[[list[list[float]]], list[Finding]]) -> None:
+    half = [[0.6, 0.4], [0.4, 0.6]] * 41
+    assert "close" in {finding.check for finding in judged(half[:81])}
+    sure = [[0.9, 0.1]] * 41 + [[0.1, 0.9]] * 40
+    assert "close" not in {finding.check for finding in judged(sure)}
 
 
 @pytest.mark.timeout(300)
