@@ -1,9 +1,9 @@
 """From what speaks for each entry to a probability that it is the answer, and to the outcome.
 
 A softmax over the entries found and one more alternative, "none of them": linear in the features of `ranking`, the
-none in how strong the whole field is. Fitted by maximum a posteriori around a prior (that
-of the knowledge the repo brings), so that a base with few questions to learn from leans on the prior and one with
-many on itself. Cosines count in standard deviations of what the best wrong entry reaches in this very base.
+none in how strong the whole field is. Fitted by maximum a posteriori around a prior (that of the knowledge the repo
+brings), so that a base with few questions to learn from leans on the prior and one with many on itself. Cosines count
+in standard deviations of what the best wrong entry reaches in this very base.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from scipy.optimize import minimize
 
 from retrieval.policy import Mix
-from retrieval.ranking import COSINES, FEATURES, Ranking
+from retrieval.ranking import COSINES, DEPTH, FEATURES, Ranking
 
 Kind = Literal["answerable", "missing", "unanswerable"]
 Outcome = Literal["answer", "choices", "none"]
@@ -26,26 +26,38 @@ CHOICES = 3
 # How firmly weights are held to where they start from, as 1 / variance: to the prior, or hardly at all to zero.
 _PRECISION_PRIOR = 0.3
 _PRECISION_FLAT = 0.03
-_NONE_FEATURES = ("constant", "best", "body")
+_NONE_FEATURES = ("constant", "best", "middle", "known")
+_FEW = 20
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A question as ranked, and the position of its answer's entry (None: none is right). `weight`: see `fit`."""
+    """A question as ranked, and the position of its answer's entry (None: none is right). `weight`: see `fit`.
+    `asked`: by somebody, not made from the base itself."""
 
     kind: Kind
     ranking: Ranking
     answer: int | None
     weight: float = 1.0
+    asked: bool = False
 
 
-class Calibration(BaseModel):
-    """The fitted model. `centre` and `spread`: of each cosine of the best wrong entry."""
+class Scale(BaseModel):
+    """Where questions lie whose entry is not there, in this very base: mean and standard deviation of the cosine of
+    the best wrong entry, and of the cosine with the middle of the base."""
 
     model_config = ConfigDict(frozen=True)
 
-    centre: tuple[float, ...]
-    spread: tuple[float, ...]
+    best: tuple[float, float]
+    middle: tuple[float, float]
+
+
+class Calibration(BaseModel):
+    """The fitted model."""
+
+    model_config = ConfigDict(frozen=True)
+
+    scale: Scale
     weights: tuple[float, ...]
     none_weights: tuple[float, ...]
 
@@ -53,36 +65,59 @@ class Calibration(BaseModel):
         """(n,) of each ranked entry being the answer; what is missing to 1 belongs to none of them."""
         if not len(ranking.entries):
             return np.empty(0)
-        entries, none = self.design(ranking)
+        entries, none = design(ranking, self.scale)
         logits = np.append(entries @ np.array(self.weights), none @ np.array(self.none_weights))
         exponents = np.exp(logits - logits.max())
         shares: Array = exponents[:-1] / exponents.sum()
         return shares
 
-    def design(self, ranking: Ranking) -> tuple[Array, Array]:
-        entries = ranking.features.copy()
-        entries[:, :COSINES] = (entries[:, :COSINES] - self.centre) / self.spread
-        best, _mean, body = entries[:, :COSINES].mean(axis=0)
-        return entries, np.array([1.0, best, body])
+
+def design(ranking: Ranking, scale: Scale) -> tuple[Array, Array]:
+    """Of the entries (n, features) and of "none of them" (none features,)."""
+    entries = ranking.features.copy()
+    entries[:, 0] -= scale.best[0]
+    entries[:, :COSINES] /= scale.best[1]
+    middle, known = ranking.field
+    field = entries.mean(axis=0)
+    return entries, np.array([1.0, field[0], (middle - scale.middle[0]) / scale.middle[1], known])
 
 
-def fit(samples: Sequence[Sample], mix: Mix, prior: Calibration | None) -> Calibration:
-    """Samples of one kind share what `mix` gives that kind, in proportion to their weights. A kind without samples is
-    left out; without any answerable ones the prior's weights are kept. Needs `missing` samples or a prior."""
-    scale = _scale(samples, prior)
-    used = [sample for sample in samples if len(sample.ranking.entries)]
-    if prior is not None and not any(sample.kind == "answerable" for sample in used):
-        return prior.model_copy(update=scale)
-    start = Calibration(weights=(0.0,) * len(FEATURES), none_weights=(0.0,) * len(_NONE_FEATURES), **scale)
-    if prior is not None:
-        start = prior.model_copy(update=scale)
-    origin = np.array([*start.weights, *start.none_weights])
+def fit(bases: Sequence[Sequence[Sample]], mix: Mix, prior: Calibration | None) -> Calibration:
+    """From the samples of one base, or of several that count alike. Samples of one kind share what `mix` gives that
+    kind, in proportion to their weights. A kind without samples is left out; without any answerable ones the prior's
+    weights are kept. Needs `missing` samples or a prior. The scale is that of the first base."""
+    scales = [scale_of(samples, prior) for samples in bases]
+    used = [[sample for sample in samples if len(sample.ranking.entries)] for samples in bases]
+    if prior is not None and not any(sample.kind == "answerable" for samples in used for sample in samples):
+        return prior.model_copy(update={"scale": scales[0]})
+    zeros = np.zeros(len(FEATURES) + len(_NONE_FEATURES))
+    origin = zeros if prior is None else np.array([*prior.weights, *prior.none_weights])
     precision = _PRECISION_FLAT if prior is None else _PRECISION_PRIOR
-    given = (*_tensors(start, used), shares(used, mix), origin, precision)
+    tensors = [_tensors(samples, scale) for samples, scale in zip(used, scales, strict=True)]
+    share = np.concatenate([shares(samples, mix) for samples in used])
+    entries, nones, right = (np.concatenate(parts) for parts in zip(*tensors, strict=True))
+    given = (entries, nones, right, share, origin, precision)
     fitted = minimize(_loss, origin, given, jac=True, method="L-BFGS-B").x.tolist()
-    return start.model_copy(
-        update={"weights": tuple(fitted[: len(FEATURES)]), "none_weights": tuple(fitted[len(FEATURES) :])}
-    )
+    weights, none_weights = tuple(fitted[: len(FEATURES)]), tuple(fitted[len(FEATURES) :])
+    return Calibration(scale=scales[0], weights=weights, none_weights=none_weights)
+
+
+def scale_of(samples: Sequence[Sample], prior: Calibration | None) -> Scale:
+    """From questions whose entry is missing; of too few of them nothing can be said, and the prior's stands."""
+    missing = [s.ranking for s in samples if s.kind == "missing" and len(s.ranking.entries)]
+    if len(missing) < _FEW and prior is not None:
+        return prior.scale
+    best, best_spread = _mean_and_spread([ranking.features[0, 0] for ranking in missing])
+    middle, middle_spread = _mean_and_spread([ranking.field[0] for ranking in missing])
+    # How far cosines spread is as much a matter of the encoder as of the base: halfway between, so that a narrow base
+    # does not count them for much more than characters.
+    if prior is not None:
+        best_spread = float(np.sqrt(best_spread * prior.scale.best[1]))
+    return Scale(best=(best, best_spread), middle=(middle, middle_spread))
+
+
+def _mean_and_spread(values: Sequence[float]) -> tuple[float, float]:
+    return float(np.mean(values)), max(float(np.std(values)), 1e-3)
 
 
 def shares(samples: Sequence[Sample], mix: Mix) -> Array:
@@ -103,25 +138,16 @@ def expected_calibration_error(probability: Array, right: NDArray[np.bool_], wei
     return float(sum(gaps) / weight.sum())
 
 
-def _scale(samples: Sequence[Sample], prior: Calibration | None) -> dict[str, tuple[float, ...]]:
-    best = [s.ranking.features[0, :COSINES] for s in samples if s.kind == "missing" and len(s.ranking.entries)]
-    if len(best) < 20 and prior is not None:
-        return {"centre": prior.centre, "spread": prior.spread}
-    spread = np.maximum(np.std(best, axis=0), 1e-3)
-    return {"centre": tuple(np.mean(best, axis=0).tolist()), "spread": tuple(spread.tolist())}
-
-
-def _tensors(model: Calibration, samples: Sequence[Sample]) -> tuple[Array, Array, NDArray[np.int64]]:
-    """Entries (n, k, f), nones (n, g) and the index of the right alternative (n,), k meaning none."""
-    width = max(len(sample.ranking.entries) for sample in samples)
-    entries = np.full((len(samples), width, len(FEATURES)), np.nan)
+def _tensors(samples: Sequence[Sample], scale: Scale) -> tuple[Array, Array, NDArray[np.int64]]:
+    """Entries (n, DEPTH, f), nones (n, g) and the index of the right alternative (n,), DEPTH meaning none."""
+    entries = np.full((len(samples), DEPTH, len(FEATURES)), np.nan)
     nones = np.empty((len(samples), len(_NONE_FEATURES)))
-    right = np.full(len(samples), width)
+    right = np.full(len(samples), DEPTH)
     for i, sample in enumerate(samples):
-        found, nones[i] = model.design(sample.ranking)
+        found, nones[i] = design(sample.ranking, scale)
         entries[i, : len(found)] = found
         found_at = np.flatnonzero(sample.ranking.entries == (-1 if sample.answer is None else sample.answer))
-        right[i] = found_at[0] if len(found_at) else width
+        right[i] = found_at[0] if len(found_at) else DEPTH
     return entries, nones, right
 
 

@@ -1,125 +1,180 @@
-"""The searchable form of the knowledge. Never changes once built; a new one takes its place."""
+"""The searchable form of the knowledge. Never changes once built; a new one takes its place, and shares with it what
+did not change: entries that changed since the last full build stand in a small segment beside the large one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from hashlib import sha256
-from typing import Any
+from itertools import chain
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.catalogue import Catalogue, Indexed, digest_of
+from retrieval.dense import Dense
 from retrieval.encoder.protocol import Vectors
+from retrieval.goods import Goods
 from retrieval.knowledge import Entry
-from retrieval.lexical import LexicalIndex, Match
-
-faiss.omp_set_num_threads(1)  # one question is too small to share out; many questions come side by side
+from retrieval.lexical import Floats, Keys, Postings, telling
 
 Positions = NDArray[np.int64]
 Encode = Callable[[Sequence[str]], Vectors]
 
+# A segment for changes is worth it beside so many entries.
+_SMALL = 3_000
+# When so large a share of the entries stands in the segment for changes, all are built into one again.
+_MERGE_AT = 0.05
+
 
 class TextIndex:
-    """Texts by meaning (FAISS) and by characters (BM25)."""
+    """Texts by meaning and by characters."""
 
-    def __init__(self, texts: Sequence[str], vectors: Vectors) -> None:
-        self.vectors = vectors
-        self._lexical = LexicalIndex(texts)
-        self._dense: Any = faiss.IndexFlatIP(vectors.shape[1])
-        self._dense.add(vectors)
+    def __init__(self, texts: Iterable[str], vectors: Vectors) -> None:
+        self.postings = Postings.of(texts)
+        self.dense = Dense(vectors)
 
-    def match(self, question: str) -> Match:
-        return self._lexical.match(question)
-
-    def candidates(self, vector: Vectors, match: Match, count: int) -> Positions:
-        """The `count` nearest to the unit vector (d,) and the `count` best by BM25, unordered and each once."""
-        count = min(count, len(self.vectors))
-        if not count:
-            return np.empty(0, np.int64)
-        _scores, nearest = self._dense.search(vector.reshape(1, -1), count)
-        return np.union1d(nearest[0], np.argpartition(match.bm25, -count)[-count:])
+    def candidates(self, vector: Vectors, keys: Keys, idf: Floats, count: int) -> Positions:
+        """The `count` nearest to the unit vector (d,) and the `count` best by characters, each once."""
+        return np.union1d(self.dense.nearest(vector, count), self.postings.best(keys, idf, count))
 
 
 @dataclass(frozen=True)
-class Indexed:
-    """What a search needs to know of an entry."""
+class Segment:
+    """`gone` (entries,): retired, or replaced in the segment for changes."""
 
-    id: str
-    question: str
-    valid_from: datetime
-    valid_until: datetime | None
+    catalogue: Catalogue
+    phrasings: TextIndex
+    bodies: TextIndex
+    gone: NDArray[np.bool_]
 
-    def holds_at(self, now: datetime) -> bool:
-        return self.valid_from <= now and (self.valid_until is None or now < self.valid_until)
+    @classmethod
+    def build(cls, entries: Sequence[Entry], encode: Encode) -> "Segment":
+        texts = [phrasing for entry in entries for phrasing in entry.phrasings]
+        bodies = [body_of(entry) for entry in entries if entry.answer != entry.question]
+        vectors = encode([*texts, *bodies])
+        return cls.of(entries, vectors[: len(texts)], vectors[len(texts) :])
+
+    @classmethod
+    def of(cls, entries: Sequence[Entry], phrasings: Vectors, bodies: Vectors) -> "Segment":
+        """From vectors of all phrasings, and of the bodies of entries whose answer is not their question."""
+        texts = (phrasing for entry in entries for phrasing in entry.phrasings)
+        written = (body_of(entry) for entry in entries if entry.answer != entry.question)
+        return cls(
+            Catalogue.of(entries),
+            TextIndex(texts, phrasings),
+            TextIndex(written, bodies),
+            np.zeros(len(entries), bool),
+        )
 
 
 @dataclass(frozen=True)
 class KnowledgeIndex:
-    """Entry e has the phrasings `starts[e]:starts[e + 1]` (the question first; phrasing p belongs to `owners[p]`) and
-    the body `written[e]`: question and answer, which finds what no phrasing has foreseen. `wholes`: all it says."""
+    """One segment, or a large and a small one. An entry's position counts through all segments."""
 
-    entries: tuple[Indexed, ...]
-    texts: tuple[str, ...]
-    written: tuple[str, ...]
-    starts: Positions
-    owners: Positions
-    phrasings: TextIndex
-    bodies: TextIndex
-    wholes: LexicalIndex
-    fingerprint: str
+    segments: tuple[Segment, ...]
+    goods: Goods
+    encoder_name: str
 
     @classmethod
-    def build(cls, entries: Sequence[Entry], encode: Encode, encoder_name: str) -> "KnowledgeIndex":
-        """From the active ones of `entries`."""
-        active = [entry for entry in entries if entry.status == "active"]
-        counts = [len(entry.phrasings) for entry in active]
-        texts = tuple(phrasing for entry in active for phrasing in entry.phrasings)
-        bodies = tuple(body_of(entry) for entry in active)
-        vectors = encode([*texts, *bodies])
-        return cls(
-            entries=_indexed(active),
-            texts=texts,
-            written=bodies,
-            starts=np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]),
-            owners=np.repeat(np.arange(len(active)), counts),
-            phrasings=TextIndex(texts, vectors[: len(texts)]),
-            bodies=TextIndex(bodies, vectors[len(texts) :]),
-            wholes=LexicalIndex([whole_of(entry) for entry in active]),
-            fingerprint=fingerprint(active, encoder_name),
-        )
+    def build(
+        cls, entries: Iterable[Entry], encode: Encode, encoder_name: str, lookups: Iterable[str] = ()
+    ) -> "KnowledgeIndex":
+        """From the active ones of `entries`. `lookups`: names of goods that customers use, besides the entries' own."""
+        return cls.around(Segment.build(_active(entries), encode), encoder_name, lookups)
 
-    def describes(self, entries: Sequence[Entry], encoder_name: str) -> bool:
+    @classmethod
+    def around(cls, segment: Segment, encoder_name: str, lookups: Iterable[str] = ()) -> "KnowledgeIndex":
+        goods = Goods(chain(*segment.catalogue.about.values()), lookups)
+        return cls((segment,), goods, encoder_name)
+
+    @property
+    def takes_changes(self) -> bool:
+        """Whether `changed` is worth it: smaller ones are built anew in less than a second."""
+        return len(self.segments[0].catalogue) >= _SMALL
+
+    def changed(self, entries: Sequence[Entry], encode: Encode) -> "KnowledgeIndex | None":
+        """With `entries` as they are now, all that changed since the large segment was built; None when they are so
+        many that it is time to build anew."""
+        large = self.segments[0]
+        if len(entries) > max(_SMALL, _MERGE_AT * len(large.catalogue)):
+            return None
+        gone = np.zeros_like(large.gone)
+        for entry in entries:
+            if (at := large.catalogue.position(entry.id)) is not None:
+                gone[at] = True
+        small = Segment.build(_active(entries), encode)
+        claimed = chain(*large.catalogue.about.values(), *small.catalogue.about.values())
+        return replace(self, segments=(replace(large, gone=gone), small), goods=Goods(claimed, self.goods.others))
+
+    def describes(self, entries: Iterable[Entry], encoder_name: str) -> bool:
         """Whether building anew from `entries` would find the same."""
         return self.fingerprint == fingerprint(entries, encoder_name)
 
-    def with_validity_of(self, entries: Sequence[Entry]) -> "KnowledgeIndex":
-        """The same index of the same entries, whose validity may have changed."""
-        return replace(self, entries=_indexed(entries))
+    def with_validity_of(self, entries: Iterable[Entry]) -> "KnowledgeIndex":
+        """The same index, whole, of the same entries, whose validity may have changed."""
+        [segment] = self.segments
+        return replace(self, segments=(replace(segment, catalogue=Catalogue.of(_active(entries))),))
 
-    def text_without(self, phrasing: int) -> str:
-        """All that the phrasing's entry says, but for that phrasing."""
-        entry = self.owners[phrasing]
-        others = [p for p in range(self.starts[entry], self.starts[entry + 1]) if p != phrasing]
-        return "\n".join((*(self.texts[p] for p in others), self.written[entry]))
+    @property
+    def fingerprint(self) -> str:
+        kept = (segment.catalogue.digests[~segment.gone] for segment in self.segments)
+        return _named(sum(int(digests.sum()) for digests in kept), self.encoder_name)
 
+    @property
+    def size(self) -> int:
+        """One more than the highest position."""
+        return sum(len(segment.catalogue) for segment in self.segments)
 
-def _indexed(entries: Sequence[Entry]) -> tuple[Indexed, ...]:
-    return tuple(Indexed(e.id, e.question, e.valid_from, e.valid_until) for e in entries if e.status == "active")
+    @property
+    def centre(self) -> Vectors:
+        """The middle of all phrasings, of length 1: what the base is about."""
+        mean = self.segments[0].phrasings.dense.centre
+        unit: Vectors = mean / max(float(np.linalg.norm(mean)), 1e-9)
+        return unit
+
+    def located(self, position: int) -> tuple[Segment, int]:
+        for segment in self.segments:
+            if position < len(segment.catalogue):
+                return segment, position
+            position -= len(segment.catalogue)
+        raise IndexError(position)
+
+    def entry(self, position: int) -> Indexed:
+        segment, at = self.located(position)
+        return segment.catalogue.entry(at)
+
+    def position(self, entry_id: str) -> int | None:
+        """None when there is no such active entry."""
+        first = 0
+        for segment in self.segments:
+            at = segment.catalogue.position(entry_id)
+            if at is not None and not segment.gone[at]:
+                return first + at
+            first += len(segment.catalogue)
+        return None
+
+    def found_in(self, keys: Keys) -> Positions:
+        """(k,): how many phrasings and bodies have each gram."""
+        texts = (text for segment in self.segments for text in (segment.phrasings, segment.bodies))
+        return sum((text.postings.found_in(keys) for text in texts), np.zeros(len(keys), np.int64))
+
+    def telling(self, keys: Keys) -> Floats:
+        """IDF of each gram over all phrasings and bodies."""
+        texts = (text for segment in self.segments for text in (segment.phrasings, segment.bodies))
+        return telling(self.found_in(keys), sum(text.postings.size for text in texts))
 
 
 def body_of(entry: Entry) -> str:
     return "\n".join(dict.fromkeys((entry.question, entry.answer)))
 
 
-def whole_of(entry: Entry) -> str:
-    return "\n".join((*entry.phrasings, entry.answer))
+def _active(entries: Iterable[Entry]) -> list[Entry]:
+    return sorted((entry for entry in entries if entry.status == "active"), key=lambda entry: entry.id)
 
 
-def fingerprint(entries: Sequence[Entry], encoder_name: str) -> str:
+def fingerprint(entries: Iterable[Entry], encoder_name: str) -> str:
     """Equal when a search would find the same: same encoder, same texts of the same active entries."""
-    digest = sha256(encoder_name.encode())
-    for entry in entries:
-        if entry.status == "active":
-            digest.update("\0".join((entry.id, *entry.phrasings, entry.answer, "")).encode())
-    return digest.hexdigest()[:16]
+    return _named(sum(map(digest_of, _active(entries))), encoder_name)
+
+
+def _named(digests: int, encoder_name: str) -> str:
+    return sha256(f"{encoder_name} {digests % 2**64}".encode()).hexdigest()[:16]

@@ -9,13 +9,13 @@ from typing import Annotated, Any, Literal
 from uuid import uuid4
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
-from sqlalchemy import ColumnElement, RowMapping, insert, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.bus import Bus
 from core.errors import Conflict, NotFound
 from core.storage.database import Database
-from core.storage.tables import knowledge_entries
+from core.storage.tables import knowledge_entries, knowledge_phrasings
 from retrieval.text import normalise
 
 TOPIC = "knowledge"
@@ -52,7 +52,8 @@ EntryId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
 
 
 class Draft(BaseModel):
-    """An entry as an editor writes it. `valid_until` is exclusive; a bare date there counts as a whole day."""
+    """An entry as an editor writes it. `about`: all names of the goods it is about (纸尿裤, 尿不湿); without any it is
+    about the shop in general. `valid_until` is exclusive; a bare date there counts as a whole day."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -62,6 +63,7 @@ class Draft(BaseModel):
     category: Word
     owner: Word
     intent: Word = "faq"
+    about: tuple[Word, ...] = Field((), max_length=50)
     valid_from: Annotated[Moment, BeforeValidator(_day_begins)] = ALWAYS
     valid_until: Annotated[Moment | None, BeforeValidator(_day_ends)] = None
 
@@ -102,14 +104,39 @@ def answer_at(entry: Entry, now: datetime) -> str | None:
 
 async def check_phrasings(conn: AsyncConnection, phrasings: Sequence[str], *, besides: str | None = None) -> None:
     """Raises Conflict when another active entry claims one of them: the search could not tell the two apart."""
-    claimed = {normalise(phrasing) for phrasing in phrasings}
-    rows = await conn.execute(
-        _active(knowledge_entries.c.id, knowledge_entries.c.question, knowledge_entries.c.similar)
-    )
-    for row in rows:
-        for phrasing in (row.question, *row.similar):
-            if row.id != besides and normalise(phrasing) in claimed:
-                raise Conflict(f"问法「{phrasing}」已经属于知识条目 {row.id}")
+    claims = knowledge_phrasings.c
+    taken = select(claims.phrasing, claims.entry_id).where(claims.phrasing.in_(map(claim_of, phrasings)))
+    for row in await conn.execute(taken.order_by(claims.entry_id)):
+        if row.entry_id != besides:
+            raise Conflict(f"问法「{row.phrasing}」已经属于知识条目 {row.entry_id}")
+
+
+def claim_of(phrasing: str) -> str:
+    return normalise(phrasing)[:500]
+
+
+async def claim(conn: AsyncConnection, entries: Sequence[Entry]) -> None:
+    """Note whose the phrasings are: those of active entries, and none of others."""
+    await free(conn, [entry.id for entry in entries])
+    active = [entry for entry in entries if entry.status == "active"]
+    pairs = {(claim_of(text), entry.id) for entry in active for text in entry.phrasings}
+    if pairs:
+        rows = [{"phrasing": text, "entry_id": owner} for text, owner in sorted(pairs)]
+        await conn.execute(insert(knowledge_phrasings), rows)
+
+
+async def free(conn: AsyncConnection, entry_ids: Sequence[str]) -> None:
+    """The phrasings of these entries are nobody's any more."""
+    table = knowledge_phrasings
+    for start in range(0, len(entry_ids), 500):
+        await conn.execute(delete(table).where(table.c.entry_id.in_(entry_ids[start : start + 500])))
+
+
+async def claim_all(conn: AsyncConnection) -> None:
+    """For a database from before phrasings were noted: all at once, when none is there."""
+    if (await conn.execute(select(knowledge_phrasings.c.entry_id).limit(1))).first() is None:
+        rows = await conn.execute(select(knowledge_entries).where(knowledge_entries.c.status == "active"))
+        await claim(conn, [_entry(row) for row in rows.mappings()])
 
 
 async def do_create(database: Database, bus: Bus, draft: Draft, entry_id: str | None = None) -> Entry:
@@ -120,6 +147,7 @@ async def do_create(database: Database, bus: Bus, draft: Draft, entry_id: str | 
             raise Conflict(f"知识条目 {entry.id} 已经存在")
         await check_phrasings(conn, entry.phrasings)
         await conn.execute(insert(knowledge_entries).values(row_of(entry)))
+        await claim(conn, [entry])
     await _announce(bus, entry)
     return entry
 
@@ -173,9 +201,17 @@ async def list_entries(
         return [_entry(row) for row in (await conn.execute(statement)).mappings()]
 
 
+async def changed_since(database: Database, moment: datetime) -> list[Entry]:
+    """Active and retired entries changed at `moment` or later, by id."""
+    table = knowledge_entries.c
+    statement = select(knowledge_entries).where(table.updated_at >= moment).order_by(table.id)
+    async with database.connect() as conn:
+        return [_entry(row) for row in (await conn.execute(statement)).mappings()]
+
+
 def row_of(entry: Entry, seed_hash: str | None = None) -> dict[str, Any]:
     """The entry's columns. Without `seed_hash` it counts as edited by hand, and seeding leaves it alone."""
-    return entry.model_dump() | {"similar": list(entry.similar), "seed_hash": seed_hash}
+    return entry.model_dump() | {"similar": list(entry.similar), "about": list(entry.about), "seed_hash": seed_hash}
 
 
 def _fields(draft: Draft) -> dict[str, Any]:
@@ -184,10 +220,6 @@ def _fields(draft: Draft) -> dict[str, Any]:
 
 def _entry(row: RowMapping | Mapping[str, Any]) -> Entry:
     return Entry.model_validate({key: value for key, value in row.items() if key != "seed_hash"})
-
-
-def _active(*columns: ColumnElement[Any]) -> Any:
-    return select(*columns).where(knowledge_entries.c.status == "active")
 
 
 def _contains(column: ColumnElement[str], text: str) -> ColumnElement[bool]:
@@ -208,6 +240,7 @@ async def _existing(conn: AsyncConnection, entry_id: str) -> RowMapping:
 
 async def _store(conn: AsyncConnection, entry: Entry) -> None:
     await conn.execute(update(knowledge_entries).where(knowledge_entries.c.id == entry.id).values(row_of(entry)))
+    await claim(conn, [entry])
 
 
 async def _announce(bus: Bus, entry: Entry) -> None:

@@ -16,6 +16,7 @@ from retrieval.calibration import (
     Sample,
     expected_calibration_error,
     fit,
+    scale_of,
     shares,
 )
 from retrieval.policy import Limits, Policy
@@ -67,29 +68,38 @@ class Operation(BaseModel):
 
 
 def operate(samples: Sequence[Sample], policy: Policy, prior: Operation | None) -> Operation:
-    """Fit, and find the lowest thresholds that stay within the limits on questions the fit has not seen."""
+    """Fit, and find the lowest thresholds that stay within the limits on questions the fit has not seen. Where nobody
+    has asked this base anything yet, what the prior needed to stay within them is the least."""
     if not samples:
         if prior is None:
             raise ValueError("neither samples nor a prior to go by")
         return prior
+    found = operate_all([samples], policy, prior)
+    if prior is None or any(sample.asked and sample.kind == "answerable" for sample in samples):
+        return found
+    answer_at, choices_at = max(found.answer_at, prior.answer_at), max(found.choices_at, prior.choices_at)
+    return found.model_copy(update={"answer_at": answer_at, "choices_at": choices_at})
+
+
+def operate_all(bases: Sequence[Sequence[Sample]], policy: Policy, prior: Operation | None = None) -> Operation:
+    """One operating point for several bases, within the limits on each; the report is that of the first."""
     before = prior.calibration if prior else None
-    seen: list[Array] = [np.empty(0)] * len(samples)
+    trials: list[list[_Trial]] = [[] for _ in bases]
     for fold in range(_FOLDS):
-        others = [sample for i, sample in enumerate(samples) if i % _FOLDS != fold]
-        model = fit(others or samples, policy.mix, before)
-        for i in range(fold, len(samples), _FOLDS):
-            seen[i] = model.probabilities(samples[i].ranking)
-    trials = [
-        _Trial(sample, probabilities, policy.least_choice) for sample, probabilities in zip(samples, seen, strict=True)
-    ]
-    answer_at = _answer_threshold(trials, policy.limits)
-    choices_at = _choices_threshold(trials, policy.limits, answer_at)
+        others = [[sample for i, sample in enumerate(samples) if i % _FOLDS != fold] or samples for samples in bases]
+        model = fit(others, policy.mix, before)
+        for samples, kept, held_out in zip(bases, others, trials, strict=True):
+            own = model.model_copy(update={"scale": scale_of(kept, before)})
+            for sample in samples[fold::_FOLDS]:
+                held_out.append(_Trial(sample, own.probabilities(sample.ranking), policy.least_choice))
+    answer_at = max(_answer_threshold(of_base, policy.limits) for of_base in trials)
+    choices_at = max(_choices_threshold(of_base, policy.limits, answer_at) for of_base in trials)
     return Operation(
-        calibration=fit(samples, policy.mix, before),
+        calibration=fit(bases, policy.mix, before),
         answer_at=answer_at,
         choices_at=choices_at,
         least_choice=policy.least_choice,
-        report=_report(trials, policy, answer_at, choices_at),
+        report=_report(trials[0], policy, answer_at, choices_at),
     )
 
 

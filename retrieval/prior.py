@@ -1,27 +1,61 @@
-"""Fits `prior.json` to the knowledge and the questions that the repo brings: what a new base starts from.
+"""Fits `prior.json`: what a base starts from that nobody has asked anything yet.
+
+Learned on the knowledge and the questions that the repo brings, which stand in for bases of many kinds: as it is, as
+bare questions without other phrasings or answers, and as parts of it with a narrow subject.
 
 OMP_NUM_THREADS=1 .venv/bin/python -m retrieval.prior
 """
 
 import sys
+from collections.abc import Iterator, Sequence
 
 from core.settings import HOME
 from retrieval import samples
+from retrieval.calibration import Sample
 from retrieval.encoder import EMBEDDED, load_encoder
+from retrieval.encoder.protocol import Encoder
 from retrieval.index import KnowledgeIndex
-from retrieval.operating import PRIOR, operate
-from retrieval.policy import load_policy
+from retrieval.knowledge import Entry
+from retrieval.operating import PRIOR, operate_all
+from retrieval.policy import load_policy, unproven
+from retrieval.samples import Asked
 from retrieval.seed import read_folder
+
+_PARTS = 3
+
+
+def bases(entries: Sequence[Entry]) -> Iterator[tuple[list[Entry], list[Asked]]]:
+    """Bases made of these entries, each with the questions that its missing phrasings leave to be asked."""
+    categories = sorted({entry.category for entry in entries})
+    groups = [set(categories[part::_PARTS]) for part in range(_PARTS)]
+    parts = [[entry for entry in entries if entry.category in group] for group in groups]
+    for part in (list(entries), *parts):
+        yield part, []
+        yield [bare(entry) for entry in part], [Asked(text, entry.id) for entry in part for text in entry.similar]
+
+
+def bare(entry: Entry) -> Entry:
+    return entry.model_copy(update={"similar": (), "answer": entry.question})
+
+
+def made(entries: Sequence[Entry], asked: Sequence[Asked], encoder: Encoder) -> Iterator[list[Sample]]:
+    """The samples of each base."""
+    for base, more in bases(entries):
+        index = KnowledgeIndex.build(base, encoder.encode, encoder.name)
+        there = {entry.id for entry in base}
+        # What an entry of another part answers is often answered as well by one here: neither right nor wrong.
+        clear = [question for question in asked if question.entry_id is None or question.entry_id in there]
+        questions = [*clear, *more[:: 1 + len(more) // 500]]
+        yield samples.make(index, questions, encoder.encode([question.text for question in questions]))
 
 
 def main() -> None:
     encoder = load_encoder(EMBEDDED, HOME / "var" / "models" / "encoder")
-    index = KnowledgeIndex.build(read_folder(HOME / "nlu_data" / "knowledge"), encoder.encode, encoder.name)
     asked = samples.read_asked(HOME / "nlu_data" / "knowledge_calibration.jsonl")
-    made = samples.make(index, asked, encoder.encode([question.text for question in asked]))
-    prior = operate(made, load_policy(), None)
+    found = list(made(read_folder(HOME / "nlu_data" / "knowledge"), asked, encoder))
+    prior = operate_all(found, unproven(load_policy()))
     PRIOR.write_text(prior.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    sys.stdout.write(prior.report.model_dump_json(indent=1) + "\n")
+    sys.stdout.write(prior.model_dump_json(indent=1) + "\n")
 
 
 if __name__ == "__main__":

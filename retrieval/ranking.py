@@ -6,69 +6,120 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.encoder.protocol import Vectors
-from retrieval.index import KnowledgeIndex, Positions
-from retrieval.lexical import grams
+from retrieval.goods import agree, without
+from retrieval.index import KnowledgeIndex, Positions, Segment
+from retrieval.lexical import Floats, Keys, keys_of
 
 Features = NDArray[np.float64]
 
 DEPTH = 10
-FEATURES = ("best", "mean", "body", "lexical", "body_lexical", "coverage")
-COSINES = 3  # so many of the features are cosines
+FEATURES = ("best", "mean", "body", "lexical", "body_lexical", "coverage", "agrees")
+COSINES = 3  # so many of the features are cosines, the first as it is and the others as differences from it
 # The first sum, which only chooses the DEPTH entries that calibration then weighs. For an entry of one phrasing and
 # no other words in its answer it is cosine + .05 BM25, which lifts recall@1 on every public set (see README).
-_WEIGHTS = np.array([0.25, 0.25, 0.5, 0.02, 0.03, 0.0])
+_WEIGHTS = np.array([1.0, 0.25, 0.5, 0.05, 0.0, 0.0, 0.0])
 _LOOK_AT = 48
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """At most DEPTH entries, best first, as positions in the index. `features` (n, 6), a row an entry:
-    the best and the mean cosine of its phrasings, the cosine of its body, BM25 of the best phrasing and of the body
-    (scaled to this question's best), and the share of the question that its texts cover, times the root of the
-    question's length: half of a long question tells more than half of a short one."""
+    """At most DEPTH entries, best first, as positions in the index. `features` (n, 7), a row an entry: the best cosine
+    of its phrasings; how far their mean, and its body, lie from that; BM25 of the best phrasing and of the body (as
+    shares of this question's best); the share of the question that its texts cover, times the root of the question's
+    length (half of a long question tells more than half of a short one); and 1 when the question names goods that it
+    is about. What an entry does not have is 0.
+    `field`: cosine of the question and the middle of the base; share of its grams that the base has anywhere."""
 
     entries: Positions
     features: Features
+    field: tuple[float, float]
 
 
-def rank(
-    index: KnowledgeIndex,
-    question: str,
-    vector: Vectors,
-    *,
-    without_phrasing: int | None = None,
-    without_entry: int | None = None,
-) -> Ranking:
-    """`vector` is the question's unit vector (d,). What is left out is treated as if it were not there."""
-    said, written = index.phrasings.match(question), index.bodies.match(question)
-    by_phrasing = index.owners[index.phrasings.candidates(vector, said, _LOOK_AT)]
-    entries = np.union1d(by_phrasing, index.bodies.candidates(vector, written, _LOOK_AT // 2))
-    if without_entry is not None:
-        entries = entries[entries != without_entry]
-    if not len(entries):
-        return Ranking(entries, np.empty((0, len(FEATURES))))
+@dataclass(frozen=True)
+class Without:
+    """What is treated as if it were not there: an entry, or one of its phrasings (0 is its question)."""
 
-    counts = index.starts[entries + 1] - index.starts[entries]
-    firsts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    phrasings = np.repeat(index.starts[entries] - firsts, counts) + np.arange(counts.sum())
-    there = phrasings != (-1 if without_phrasing is None else without_phrasing)
-    cosines = np.where(there, index.phrasings.vectors[phrasings] @ vector, 0.0)
-    bm25 = np.maximum.reduceat(np.where(there, said.bm25[phrasings], 0.0), firsts)
-    covered = index.wholes.match(question).coverage[entries]
-    if without_phrasing is not None:
-        owner = int(index.owners[without_phrasing])
-        covered[entries == owner] = index.wholes.coverage_by(question, index.text_without(without_phrasing))
-    features = np.stack(
-        [
-            np.maximum.reduceat(cosines, firsts),
-            np.add.reduceat(cosines, firsts) / np.maximum(np.add.reduceat(there, firsts, dtype=np.int64), 1),
-            index.bodies.vectors[entries] @ vector,
-            bm25 / max(float(bm25.max()), 1e-9),
-            written.bm25[entries] / max(float(written.bm25[entries].max()), 1e-9),
-            covered * np.sqrt(len(set(grams(question)))),
-        ],
-        axis=1,
-        dtype=np.float64,
-    )
+    entry: int
+    phrasing: int | None = None
+
+
+def rank(index: KnowledgeIndex, question: str, vector: Vectors, leaving: Without | None = None) -> Ranking:
+    """`vector` is the question's unit vector (d,). Entries about other goods than the question names are left out."""
+    named = index.goods.named(question)
+    keys = keys_of(question)
+    # Goods an entry can be about count as agreement, and no more: sharing their name is no sign of a shared question.
+    beside = keys_of(without(question, named & index.goods.claimed))
+    weights = index.telling(keys)
+    asked = _Asked(vector, keys, weights, np.isin(keys, beside) if len(beside) else np.ones(len(keys), bool), named)
+    found, first = [], 0
+    for segment in index.segments:
+        skipped = Without(leaving.entry - first, leaving.phrasing) if leaving else None
+        entries, features = _looked_at(segment, asked, skipped)
+        found.append((entries + first, features))
+        first += len(segment.catalogue)
+    entries = np.concatenate([positions for positions, _features in found])
+    features = np.concatenate([rows for _positions, rows in found])
+    for column in (FEATURES.index("lexical"), FEATURES.index("body_lexical")):
+        features[:, column] /= max(float(features[:, column].max(initial=0.0)), 1e-9)
     order = np.argsort(-(features @ _WEIGHTS), kind="stable")[:DEPTH]
-    return Ranking(entries[order], features[order])
+    return Ranking(entries[order], features[order], (float(index.centre @ vector), _known(index, asked)))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A question: its vector, its grams with their IDF, which `count` beside the goods' names, and the goods."""
+
+    vector: Vectors
+    keys: Keys
+    telling: Floats
+    count: NDArray[np.bool_]
+    named: frozenset[str]
+
+
+def _looked_at(segment: Segment, asked: _Asked, leaving: Without | None) -> tuple[Positions, Features]:
+    """A segment's candidates (n,) with their features; those of BM25 not yet as shares."""
+    catalogue, said, written = segment.catalogue, segment.phrasings, segment.bodies
+    owners = catalogue.owners[said.candidates(asked.vector, asked.keys, asked.telling, _LOOK_AT)]
+    with_body = written.candidates(asked.vector, asked.keys, asked.telling, _LOOK_AT // 2)
+    entries = np.union1d(owners, catalogue.having_body[with_body]).astype(np.int64)
+    entries = entries[[_may_answer(segment, int(entry), asked.named) for entry in entries]]
+    if leaving is not None and leaving.phrasing is None:
+        entries = entries[entries != leaving.entry]
+    if not len(entries):
+        return entries, np.empty((0, len(FEATURES)))
+
+    counts = catalogue.starts[entries + 1] - catalogue.starts[entries]
+    firsts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    phrasings = np.repeat(catalogue.starts[entries] - firsts, counts) + np.arange(counts.sum())
+    there = np.ones(len(phrasings), bool)
+    if leaving is not None and leaving.phrasing is not None and 0 <= leaving.entry < len(catalogue):
+        there = phrasings != catalogue.starts[leaving.entry] + leaving.phrasing
+    cosines = np.where(there, said.dense.vectors(phrasings) @ asked.vector, 0.0)
+    times = said.postings.counts(asked.keys, phrasings) * there
+    bm25 = said.postings.bm25(times, asked.telling, phrasings)
+    best = np.maximum.reduceat(cosines, firsts)
+    means = np.add.reduceat(cosines, firsts) / np.maximum(np.add.reduceat(there, firsts, dtype=np.int64), 1)
+
+    has_body = catalogue.bodies[entries] >= 0
+    bodies = catalogue.bodies[entries][has_body].astype(np.int64)
+    body, body_bm25, in_body = np.zeros(len(entries)), np.zeros(len(entries)), np.zeros((len(asked.keys), len(entries)))
+    body[has_body] = written.dense.vectors(bodies) @ asked.vector - best[has_body]
+    in_body[:, has_body] = body_times = written.postings.counts(asked.keys, bodies)
+    body_bm25[has_body] = written.postings.bm25(body_times, asked.telling, bodies)
+
+    matters = np.where(asked.count, asked.telling, 0.0)
+    has = np.maximum.reduceat(times, firsts, axis=1) + in_body > 0
+    coverage = matters @ has / max(float(matters.sum()), 1e-9) * np.sqrt(asked.count.sum())
+    agrees = [bool(asked.named) and int(entry) in catalogue.about for entry in entries]
+    rows = [best, means - best, body, np.maximum.reduceat(bm25, firsts), body_bm25, coverage, np.array(agrees, float)]
+    return entries, np.stack(rows, axis=1, dtype=np.float64)
+
+
+def _may_answer(segment: Segment, entry: int, named: frozenset[str]) -> bool:
+    about = segment.catalogue.about.get(entry)
+    return not segment.gone[entry] and (about is None or not named or agree(about, named))
+
+
+def _known(index: KnowledgeIndex, asked: _Asked) -> float:
+    found_in = index.found_in(asked.keys)
+    return float(asked.telling[found_in > 0].sum() / max(float(asked.telling.sum()), 1e-9))

@@ -13,7 +13,7 @@ from core.errors import InvalidInput
 from retrieval.calibration import Kind, Sample
 from retrieval.encoder.protocol import Vectors
 from retrieval.index import KnowledgeIndex, Positions
-from retrieval.ranking import rank
+from retrieval.ranking import Ranking, Without, rank
 
 # More than this many of a kind make the fit slower, not better.
 _MOST = 500
@@ -46,34 +46,38 @@ def read_asked(path: Path) -> list[Asked]:
 def make(index: KnowledgeIndex, asked: Sequence[Asked], asked_vectors: Vectors) -> list[Sample]:
     """Asked questions about entries that the index does not have count as unanswerable."""
     samples = []
-    position = {entry.id: i for i, entry in enumerate(index.entries)}
     for question, vector in zip(asked, asked_vectors, strict=True):
+        answer = None if question.entry_id is None else index.position(question.entry_id)
         ranking = rank(index, question.text, vector)
-        answer = position.get(question.entry_id or "")
         if answer is None:
-            samples.append(Sample("unanswerable", ranking, None))
+            samples.append(Sample("unanswerable", ranking, None, asked=True))
         else:
-            samples.append(Sample("answerable", ranking, answer))
-            samples.append(Sample("missing", rank(index, question.text, vector, without_entry=answer), None))
+            missing = rank(index, question.text, vector, Without(answer))
+            samples += [Sample("answerable", ranking, answer, asked=True), Sample("missing", missing, None, asked=True)]
     return samples + _held_back(index, Counter(sample.kind for sample in samples))
 
 
 def _held_back(index: KnowledgeIndex, asked: Mapping[Kind, int]) -> list[Sample]:
-    everything = np.arange(len(index.texts))
-    missing, similar = _some(everything), _some(np.setdiff1d(everything, index.starts[:-1]))
+    """From the large segment: what stands beside it is little."""
+    segment = index.segments[0]
+    starts, owners = segment.catalogue.starts, segment.catalogue.owners
+    everything = np.flatnonzero(~segment.gone[owners])
+    missing, similar = _some(everything), _some(np.setdiff1d(everything, starts[:-1]))
     samples = []
     for phrasing in missing:
-        ranking = rank(*_asked_itself(index, phrasing), without_entry=int(index.owners[phrasing]))
+        ranking = _ranked(index, phrasing, Without(int(owners[phrasing])))
         samples.append(Sample("missing", ranking, None, _weight(asked["missing"], len(missing))))
     for phrasing in similar:
-        ranking = rank(*_asked_itself(index, phrasing), without_phrasing=phrasing)
-        owner, weight = int(index.owners[phrasing]), _weight(asked["answerable"], len(similar))
-        samples.append(Sample("answerable", ranking, owner, weight))
+        owner = int(owners[phrasing])
+        ranking = _ranked(index, phrasing, Without(owner, phrasing - int(starts[owner])))
+        samples.append(Sample("answerable", ranking, owner, _weight(asked["answerable"], len(similar))))
     return samples
 
 
-def _asked_itself(index: KnowledgeIndex, phrasing: int) -> tuple[KnowledgeIndex, str, Vectors]:
-    return index, index.texts[phrasing], index.phrasings.vectors[phrasing]
+def _ranked(index: KnowledgeIndex, phrasing: int, leaving: Without) -> Ranking:
+    segment = index.segments[0]
+    vector = segment.phrasings.dense.vectors(np.array([phrasing]))[0]
+    return rank(index, segment.catalogue.phrasing(phrasing), vector, leaving)
 
 
 def _weight(asked: int, held_back: int) -> float:

@@ -8,7 +8,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -20,21 +20,25 @@ from core.bus import Bus
 from core.errors import KefuError
 from core.settings import HOME
 from core.storage.database import Database
-from retrieval import calibration, knowledge, operating, ranking, samples
+from retrieval import calibration, goods, knowledge, operating, ranking, samples
 from retrieval.calibration import CHOICES, Outcome
+from retrieval.catalogue import Indexed
 from retrieval.encoder.protocol import Encoder, Vectors
-from retrieval.index import Indexed, KnowledgeIndex
+from retrieval.index import KnowledgeIndex
 from retrieval.operating import Operation, Report, Stored
 from retrieval.policy import POLICY, load_policy
 from retrieval.ranking import rank
 from retrieval.vectors import VectorCache
 
 ASKED = HOME / "nlu_data" / "knowledge_calibration.jsonl"
+GOODS = HOME / "nlu_data" / "lookups" / "product.yml"
 _OPERATION = "operation.json"
 # A lost event, and an entry that was edited where no bus reaches, is made good after so long.
 _LOOK_AGAIN_SECONDS = 60.0
 # An editor at work makes one change after the other; the operating point is fitted anew when it is quiet.
 _QUIET_SECONDS = 3.0
+# Clocks of several app processes may differ by this much: changes are read again from so long before the last one.
+_CLOCKS_DIFFER = timedelta(seconds=30)
 
 logger = structlog.get_logger(__name__)
 
@@ -82,7 +86,28 @@ class Snapshot:
         ranking = rank(self.index, text, vector)
         probabilities = self.operation.calibration.probabilities(ranking)
         order = np.argsort(-probabilities, kind="stable")
-        return [(self.index.entries[ranking.entries[i]], float(probabilities[i])) for i in order]
+        return [(self.index.entry(int(ranking.entries[i])), float(probabilities[i])) for i in order]
+
+
+@dataclass(frozen=True)
+class _Changes:
+    """The entries changed since the index was built whole, by id, and the moment of the last change that was read.
+    `known`: versions of those changed just before, which are read again and are no news."""
+
+    until: datetime
+    entries: dict[str, knowledge.Entry]
+    known: dict[str, int]
+
+    @classmethod
+    def none_after(cls, entries: Sequence[knowledge.Entry]) -> "_Changes":
+        until = max((entry.updated_at for entry in entries), default=knowledge.ALWAYS)
+        late = {entry.id: entry.version for entry in entries if entry.updated_at >= until - _CLOCKS_DIFFER}
+        return cls(until, {}, late)
+
+    def and_also(self, found: Sequence[knowledge.Entry]) -> "_Changes":
+        news = {entry.id: entry for entry in found if self.known.get(entry.id) != entry.version}
+        until = max((entry.updated_at for entry in found), default=self.until)
+        return replace(self, until=max(until, self.until), entries=self.entries | news)
 
 
 class KnowledgeSearch:
@@ -94,6 +119,9 @@ class KnowledgeSearch:
         self._index_dir = index_dir
         self._asked = asked
         self._vectors = VectorCache(index_dir, "knowledge", encoder)
+        self._new_vectors = VectorCache(index_dir, "knowledge-changes", encoder)
+        self._goods = goods.read_lookup(GOODS) if GOODS.is_file() else []
+        self._changes = _Changes(knowledge.ALWAYS, {}, {})
         self._indexing, self._fitting = asyncio.Lock(), asyncio.Lock()
         self._followers: list[asyncio.Task[None]] = []
         self._snapshot: Snapshot
@@ -104,7 +132,9 @@ class KnowledgeSearch:
     ) -> "KnowledgeSearch":
         """Ready to search. With a bus it follows changes until `close`. `asked`: the questions to calibrate on."""
         search = cls(database, encoder, index_dir, asked)
-        search._snapshot = await asyncio.to_thread(search._first, await search._entries())
+        entries = await search._entries()
+        search._changes = _Changes.none_after(entries)
+        search._snapshot = await asyncio.to_thread(search._first, entries)
         if bus is not None:
             search._followers = [
                 asyncio.create_task(search._follow(bus), name="knowledge: follow"),
@@ -140,12 +170,27 @@ class KnowledgeSearch:
     async def _reindex(self) -> None:
         """New texts are searchable as soon as they are encoded, at the operating point from before."""
         async with self._indexing:
-            entries = await self._entries()
             before = self._snapshot.index
-            index = await asyncio.to_thread(self._indexed, entries, before)
+            index = await self._with_changes(before) if before.takes_changes else await self._anew(before)
             self._snapshot = replace(self._snapshot, index=index)
             if index.fingerprint != before.fingerprint:
-                logger.info("knowledge index swapped", entries=len(index.entries), fingerprint=index.fingerprint)
+                logger.info("knowledge index swapped", entries=index.size, fingerprint=index.fingerprint)
+
+    async def _with_changes(self, index: KnowledgeIndex) -> KnowledgeIndex:
+        found = await knowledge.changed_since(self._database, self._changes.until - _CLOCKS_DIFFER)
+        changes = self._changes.and_also(found)
+        if changes.entries == self._changes.entries:
+            return index
+        renewed = await asyncio.to_thread(index.changed, tuple(changes.entries.values()), self._new_vectors.encode)
+        if renewed is None:
+            return await self._anew(index)
+        self._changes = changes
+        return renewed
+
+    async def _anew(self, index: KnowledgeIndex) -> KnowledgeIndex:
+        entries = await self._entries()
+        self._changes = _Changes.none_after(entries)
+        return await asyncio.to_thread(self._indexed, entries, index)
 
     async def _refit(self) -> None:
         async with self._fitting:
@@ -161,9 +206,9 @@ class KnowledgeSearch:
         return Snapshot(index, self._operated(index), index.fingerprint)
 
     def _indexed(self, entries: Sequence[knowledge.Entry], current: KnowledgeIndex | None) -> KnowledgeIndex:
-        if current is not None and current.describes(entries, self.encoder.name):
+        if current is not None and len(current.segments) == 1 and current.describes(entries, self.encoder.name):
             return current.with_validity_of(entries)
-        return KnowledgeIndex.build(entries, self._vectors.encode, self.encoder.name)
+        return KnowledgeIndex.build(entries, self._vectors.encode, self.encoder.name, self._goods)
 
     def _operated(self, index: KnowledgeIndex) -> Operation:
         """Read from the index folder if it was fitted to just this, else fitted and stored there."""

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.errors import InvalidInput
 from core.storage.database import Database
 from core.storage.tables import knowledge_entries
-from retrieval.knowledge import Entry, row_of
+from retrieval.knowledge import Entry, claim, claim_all, free, row_of
 from retrieval.text import normalise
 
 
@@ -35,10 +35,10 @@ def read_folder(folder: Path) -> list[Entry]:
     for path in sorted(folder.glob("*.yml")):
         for number, fields in enumerate(_listed(path), start=1):
             entry = _parsed(path, number, fields)
-            for claim in (f"id {entry.id}", *(f"phrasing 「{normalise(text)}」" for text in entry.phrasings)):
-                if claim in owners:
-                    raise InvalidInput(f"{path}: entry {entry.id}: the {claim} is taken by {owners[claim]}")
-                owners[claim] = f"{entry.id} in {path.name}"
+            for taken in (f"id {entry.id}", *(f"phrasing 「{normalise(text)}」" for text in entry.phrasings)):
+                if taken in owners:
+                    raise InvalidInput(f"{path}: entry {entry.id}: the {taken} is taken by {owners[taken]}")
+                owners[taken] = f"{entry.id} in {path.name}"
             entries.append(entry)
     return entries
 
@@ -50,25 +50,31 @@ async def seed_from_folder(database: Database, folder: Path) -> SeedReport:
     if not entries:
         return SeedReport(0, 0, 0, 0)
     async with database.begin() as conn:
+        await claim_all(conn)
         table = knowledge_entries.c
         rows = await conn.execute(select(table.id, table.seed_hash, table.version, table.status))
         stored = {row.id: row for row in rows}
         added = updated = kept = 0
+        written: list[Entry] = []
         for entry in entries:
             row, digest = stored.get(entry.id), _hash(entry)
             if row is None:
                 await conn.execute(insert(knowledge_entries).values(row_of(entry, digest)))
+                written.append(entry)
                 added += 1
             elif row.seed_hash is None or (row.seed_hash == digest and row.status == "active"):
                 kept += 1
             else:
                 await _overwrite(conn, entry.model_copy(update={"version": row.version + 1}), digest)
+                written.append(entry)
                 updated += 1
         listed = {entry.id for entry in entries}
         gone = [row for row in stored.values() if row.seed_hash and row.status == "active" and row.id not in listed]
         for row in gone:
             changed = {"status": "retired", "version": row.version + 1, "updated_at": datetime.now(UTC)}
             await conn.execute(update(knowledge_entries).where(table.id == row.id).values(changed))
+        await free(conn, [row.id for row in gone])
+        await claim(conn, written)
     return SeedReport(added, updated, len(gone), kept)
 
 

@@ -58,7 +58,7 @@ def build(folder: Path, progress: Progress = lambda step, done: None) -> bool:
         progress("building the tokenizer", 0.6)
         build_tokenizer(source.vocabulary).save(str(scratch / TOKENIZER), pretty=False)
         description = {
-            "name": f"multilingual-e5-small-int8-{_content(scratch)}",
+            "name": f"multilingual-e5-small-int8-{content(scratch)}",
             "dimension": source.shape.hidden,
             "prefix": "query: ",
             "pad_id": source.vocabulary.pad,
@@ -83,7 +83,7 @@ def _check(folder: Path) -> None:
         raise EncoderError(f"the built encoder disagrees with the wheel's engine (cosine {cosines.min():.3f})")
 
 
-def _content(folder: Path) -> str:
+def content(folder: Path) -> str:
     """Names the weights themselves, so that vectors made before a rebuild that changed nothing stay good."""
     digest = hashlib.sha256()
     for name in (MODEL, TOKENIZER):

@@ -21,7 +21,7 @@ from retrieval.encoder.tokenizer import build_tokenizer
 from retrieval.encoder.weights import Weights
 
 # Ours to theirs, in a layer; each has a weight (.w) and a bias (.b).
-_PARTS = {
+PARTS = {
     "q": "attention.self.query",
     "k": "attention.self.key",
     "v": "attention.self.value",
@@ -77,7 +77,7 @@ def _named(source: Weights) -> Iterator[tuple[str, NDArray[np.float32]]]:
     yield "embeddings.LayerNorm.weight", everything["emb.ln.w"]
     yield "embeddings.LayerNorm.bias", everything["emb.ln.b"]
     for layer in range(source.shape.layers):
-        for ours, theirs in _PARTS.items():
+        for ours, theirs in PARTS.items():
             yield f"encoder.layer.{layer}.{theirs}.weight", everything[f"l{layer}.{ours}.w"]
             yield f"encoder.layer.{layer}.{theirs}.bias", everything[f"l{layer}.{ours}.b"]
 

@@ -134,8 +134,8 @@ class _Builder:
         return name
 
 
-def _pack(values: NDArray[np.int8]) -> NDArray[np.uint8]:
+def _pack(values: NDArray[np.int8 | np.int16]) -> NDArray[np.uint8]:
     """Two neighbouring 4-bit values a byte, the first in the low nibble."""
-    pairs = (values.view(np.uint8) & np.uint8(0x0F)).reshape(-1, 2)
+    pairs = (values.astype(np.int8).view(np.uint8) & np.uint8(0x0F)).reshape(-1, 2)
     packed: NDArray[np.uint8] = pairs[:, 0] | pairs[:, 1] << np.uint8(4)
     return packed

@@ -49,7 +49,7 @@ class Vocabulary:
 class Quantised:
     """A matrix of 4-bit weights: `values` (rows, columns) int8 in -8..7, `scales` (rows, columns / 32) float32."""
 
-    values: NDArray[np.int8]
+    values: NDArray[np.int8 | np.int16]
     scales: NDArray[np.float32]
 
     def dequantise(self) -> NDArray[np.float32]:

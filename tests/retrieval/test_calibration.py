@@ -1,6 +1,7 @@
 """The fit on made-up rankings whose truth is known."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +19,13 @@ RNG = np.random.default_rng(7)
 
 def made(kind: Kind, quality: float) -> Sample:
     """The right entry, if there is one, is number 0 and stands out by `quality`; others are noise."""
-    features = RNG.normal(0, 1, (6, len(FEATURES))) * [0.02, 0.02, 0.02, 0.2, 0.2, 0.3]
-    features[:, :3] += 0.88
+    features = RNG.normal(0, 1, (6, len(FEATURES))) * [0.02, 0.01, 0.01, 0.2, 0.2, 0.3, 0]
+    features[:, 0] += 0.88
     if kind == "answerable":
-        features[0] += np.array([0.03, 0.03, 0.03, 0.3, 0.3, 0.6]) * quality
+        features[0] += np.array([0.05, 0.01, 0.01, 0.3, 0.3, 0.6, 0]) * quality
     entries = RNG.permutation(6)
-    return Sample(kind, Ranking(entries, features[entries]), 0 if kind == "answerable" else None)
+    field = (float(RNG.normal(0.9, 0.01)), 0.8)
+    return Sample(kind, Ranking(entries, features[entries], field), 0 if kind == "answerable" else None)
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +36,12 @@ def samples() -> list[Sample]:
 
 def policy(**limits: float) -> Policy:
     usual = dict.fromkeys(Limits.model_fields, 1.0)
-    return Policy(mix=MIX, limits=Limits(**usual | limits), least_choice=0.05)
+    limited = Limits(**usual | limits)
+    return Policy(mix=MIX, limits=limited, unproven=limited, least_choice=0.05)
 
 
 def test_probabilities_mean_what_they_say_on_unseen_questions(samples: list[Sample]) -> None:
-    model = fit(samples[::2], MIX, None)
+    model = fit([samples[::2]], MIX, None)
     unseen = samples[1::2]
     firsts, right = [], []
     for sample in unseen:
@@ -59,25 +62,25 @@ def test_kinds_get_their_share_whatever_their_number(samples: list[Sample]) -> N
 
 
 def test_without_answerable_samples_the_priors_weights_stay(samples: list[Sample]) -> None:
-    prior = fit(samples, MIX, None)
-    model = fit([sample for sample in samples if sample.kind != "answerable"], MIX, prior)
+    prior = fit([samples], MIX, None)
+    model = fit([[sample for sample in samples if sample.kind != "answerable"]], MIX, prior)
     assert model.weights == prior.weights
 
 
 def test_few_samples_move_the_prior_little(samples: list[Sample]) -> None:
-    prior = fit(samples, MIX, None)
+    prior = fit([samples], MIX, None)
 
     def distance(model: Calibration) -> float:
         return float(np.linalg.norm(np.subtract(model.weights, prior.weights)))
 
     other = [made("answerable", -1) for _ in range(50)]
-    few, many = fit(samples[400:] + other[:3], MIX, prior), fit(samples[400:] + other, MIX, prior)
+    few, many = fit([samples[400:] + other[:3]], MIX, prior), fit([samples[400:] + other], MIX, prior)
     assert distance(few) < distance(many)
 
 
 def test_nothing_found_is_nothing_probable(samples: list[Sample]) -> None:
-    empty = Ranking(np.empty(0, np.int64), np.empty((0, len(FEATURES))))
-    assert fit(samples, MIX, None).probabilities(empty).shape == (0,)
+    empty = Ranking(np.empty(0, np.int64), np.empty((0, len(FEATURES))), (0.0, 0.0))
+    assert fit([samples], MIX, None).probabilities(empty).shape == (0,)
     assert operate([Sample("missing", empty, None)], load_policy(), read_prior()).outcome(np.empty(0)) == "none"
 
 
@@ -103,6 +106,13 @@ def test_choices_stay_within_their_limit(samples: list[Sample]) -> None:
     bound = operate(samples, policy(answer_to_missing=0.05, choices_to_missing=0.2), None)
     assert bound.report.rates["missing"].choices_without == pytest.approx(0.2, abs=0.02)
     assert bound.report.rates["answerable"].choices_with_right > bound.report.rates["answerable"].choices_without
+
+
+def test_a_base_nobody_has_asked_answers_no_sooner_than_the_prior(samples: list[Sample]) -> None:
+    prior = operate(samples, policy(), None).model_copy(update={"answer_at": 0.9, "choices_at": 0.4})
+    assert operate(samples, policy(), prior).answer_at == 0.9
+    asked = [replace(sample, asked=True) for sample in samples]
+    assert operate(asked, policy(), prior).answer_at < 0.9
 
 
 def test_outcomes(samples: list[Sample]) -> None:

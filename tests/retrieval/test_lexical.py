@@ -1,9 +1,16 @@
 import numpy as np
 import pytest
 
-from retrieval.lexical import LexicalIndex, grams
+from retrieval.lexical import Postings, grams, keys_of, telling
 
 TEXTS = ["退货运费谁承担", "几天之内可以退货", "可以开发票吗", "iPhone 15 保护壳", ""]
+
+
+def scores(texts: list[str], question: str) -> np.ndarray:
+    """BM25 of every text."""
+    postings, keys, every = Postings.of(texts), keys_of(question), np.arange(len(texts))
+    idf = telling(postings.found_in(keys), postings.size)
+    return postings.bm25(postings.counts(keys, every), idf, every)
 
 
 def test_grams_are_characters_words_and_pairs() -> None:
@@ -13,28 +20,37 @@ def test_grams_are_characters_words_and_pairs() -> None:
 
 @pytest.mark.parametrize(("question", "best"), [("退货的运费", 0), ("几天可以退", 1), ("开发票", 2), ("IPHONE 壳", 3)])
 def test_the_text_that_says_the_same_is_best(question: str, best: int) -> None:
-    match = LexicalIndex(TEXTS).match(question)
-    assert int(match.bm25.argmax()) == best
-    assert int(match.coverage.argmax()) == best
-
-
-def test_coverage_is_one_for_what_is_there_and_less_for_what_is_not() -> None:
-    index = LexicalIndex(TEXTS)
-    assert index.match("可以退货").coverage[1] == pytest.approx(1)
-    assert index.match("可以退宠物").coverage[1] < 0.5
-    assert not index.match("宠物").bm25.any()
-    assert index.coverage_by("退货运费", TEXTS[0]) == pytest.approx(index.match("退货运费").coverage[0])
+    assert int(scores(TEXTS, question).argmax()) == best
+    postings, keys = Postings.of(TEXTS), keys_of(question)
+    assert postings.best(keys, telling(postings.found_in(keys), postings.size), 1).tolist() == [best]
 
 
 def test_bm25_is_the_textbooks() -> None:
-    texts = ["甲乙", "甲", "丙"]
-    frequency, lengths = 1, np.array([3, 1, 1])  # grams: 甲, 乙, 甲乙 / 甲 / 丙
+    texts = ["甲乙", "甲甲", "丙"]
+    times, lengths = np.array([1, 2, 0]), np.array([3, 3, 1])  # grams: 甲, 乙, 甲乙 / 甲, 甲, 甲甲 / 丙
     idf = np.log1p((3 - 2 + 0.5) / (2 + 0.5))
     norm = 1.5 * (0.25 + 0.75 * lengths / lengths.mean())
-    expected = idf * frequency * 2.5 / (frequency + norm) * [1, 1, 0]
-    assert LexicalIndex(texts).match("甲").bm25 == pytest.approx(expected, rel=1e-5)
+    assert scores(texts, "甲") == pytest.approx(idf * times * 2.5 / (times + norm), rel=1e-5)
+
+
+def test_the_best_are_those_of_all_scores_while_few_postings_are_read() -> None:
+    rng = np.random.default_rng(3)
+    texts = ["".join(rng.choice(list("退换货运费发票积分券尺码颜色保修几天"), 9)) for _ in range(500)]
+    for question in texts[:20]:
+        postings, keys = Postings.of(texts), keys_of(question)
+        best = postings.best(keys, telling(postings.found_in(keys), postings.size), 5)
+        every = scores(texts, question)
+        assert every[best].sum() == pytest.approx(np.sort(every)[-5:].sum())
+
+
+def test_grams_everybody_has_are_not_read_beside_telling_ones() -> None:
+    texts = [f"可以吗{chr(0x4E00 + n % 3000)}" for n in range(60_000)] + ["可以吗龘"]
+    postings, keys = Postings.of(texts), keys_of("可以吗龘")
+    assert 60_000 in postings.best(keys, telling(postings.found_in(keys), postings.size), 5)
 
 
 def test_nothing_indexed_matches_nothing() -> None:
-    match = LexicalIndex([]).match("退货")
-    assert match.bm25.shape == match.coverage.shape == (0,)
+    postings = Postings.of([])
+    keys = keys_of("退货")
+    assert postings.best(keys, telling(postings.found_in(keys), 0), 5).shape == (0,)
+    assert postings.found_in(keys).tolist() == [0] * len(keys)

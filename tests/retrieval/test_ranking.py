@@ -6,7 +6,7 @@ import pytest
 from retrieval.encoder.embedded import EmbeddedEncoder
 from retrieval.index import KnowledgeIndex, fingerprint
 from retrieval.knowledge import SHOP_ZONE, Entry
-from retrieval.ranking import COSINES, DEPTH, FEATURES, rank
+from retrieval.ranking import DEPTH, FEATURES, Without, rank
 
 
 @pytest.fixture(scope="module")
@@ -26,35 +26,43 @@ def index(entries: list[Entry], encoder: EmbeddedEncoder) -> KnowledgeIndex:
 )
 def test_the_right_entry_comes_first(index: KnowledgeIndex, encoder: EmbeddedEncoder, question: str, best: str) -> None:
     ranking = rank(index, question, encoder.encode([question])[0])
-    assert index.entries[ranking.entries[0]].id == best
-    assert ranking.features.shape == (min(DEPTH, len(index.entries)), len(FEATURES))
+    assert index.entry(int(ranking.entries[0])).id == best
+    assert ranking.features.shape == (min(DEPTH, index.size), len(FEATURES))
 
 
 def test_features_are_what_they_say(index: KnowledgeIndex, encoder: EmbeddedEncoder) -> None:
     question = "积分有效期多久"
     vector = encoder.encode([question])[0]
     ranking = rank(index, question, vector)
-    best, mean, body, lexical, _body_lexical, coverage = ranking.features[0]
+    best, mean, body, lexical, _body_lexical, coverage, agrees = ranking.features[0]
     entry = int(ranking.entries[0])
-    cosines = index.phrasings.vectors[index.starts[entry] : index.starts[entry + 1]] @ vector
-    assert (best, mean) == pytest.approx((cosines.max(), cosines.mean()), rel=1e-5)
+    [segment] = index.segments
+    own = np.arange(*segment.catalogue.starts[entry : entry + 2])
+    cosines = segment.phrasings.dense.vectors(own) @ vector
+    assert (best, mean) == pytest.approx((cosines.max(), cosines.mean() - cosines.max()), rel=1e-5)
     assert best > 0.98
-    assert body == pytest.approx(index.bodies.vectors[entry] @ vector)
-    assert lexical == 1
+    written = segment.bodies.dense.vectors(segment.catalogue.bodies[[entry]])[0]
+    assert body == pytest.approx(written @ vector - cosines.max(), rel=1e-4)
+    assert (lexical, agrees) == (1, 0)
     assert coverage == pytest.approx(np.sqrt(13))  # wholly there, of 7 characters and 6 pairs
+    middle, known = ranking.field
+    assert middle == pytest.approx(index.centre @ vector)
+    assert known == 1
 
 
 def test_what_is_left_out_is_as_if_it_were_not_there(index: KnowledgeIndex, encoder: EmbeddedEncoder) -> None:
-    phrasing = index.texts.index("专票怎么申请")
-    owner = int(index.owners[phrasing])
-    vector = index.phrasings.vectors[phrasing]
-    whole = rank(index, "专票怎么申请", vector)
-    without = rank(index, "专票怎么申请", vector, without_phrasing=phrasing)
+    question = "专票怎么申请"
+    owner = index.position("kb-invoice")
+    assert owner is not None
+    catalogue = index.segments[0].catalogue
+    said = [catalogue.phrasing(p) for p in range(*catalogue.starts[owner : owner + 2])]
+    vector = encoder.encode([question])[0]
+    whole = rank(index, question, vector)
+    without = rank(index, question, vector, Without(owner, said.index(question)))
     assert whole.entries[0] == without.entries[0] == owner
-    assert (without.features[0, :COSINES] <= whole.features[0, :COSINES] + 1e-6).all()
     assert without.features[0, 0] < 0.99 < whole.features[0, 0]
-    assert without.features[0, -1] < whole.features[0, -1]
-    assert owner not in rank(index, "专票怎么申请", vector, without_entry=owner).entries
+    assert without.features[0, 5] < whole.features[0, 5]
+    assert owner not in rank(index, question, vector, Without(owner)).entries
 
 
 def test_no_entries_rank_nothing(encoder: EmbeddedEncoder) -> None:

@@ -13,7 +13,7 @@ def test_asked_and_held_back(entries: list[Entry], encoder: EmbeddedEncoder) -> 
     index = KnowledgeIndex.build(entries, encoder.encode, encoder.name)
     asked = [Asked("专票咋开", "kb-invoice"), Asked("你们招人吗", None), Asked("红包怎么领", "kb-gone")]
     samples = make(index, asked, encoder.encode([question.text for question in asked]))
-    invoice = [entry.id for entry in index.entries].index("kb-invoice")
+    invoice = index.position("kb-invoice")
 
     found, without, *unanswerable = samples[:4]
     assert (found.kind, found.answer) == ("answerable", invoice)

@@ -63,7 +63,7 @@ class Figures:
 def run(kb: Path, queries: Path, ood: Path | None = None, json: bool = False, half: bool = False) -> None:
     """Prints a table, or JSON. `half`: every other entry is taken out, and questions about those count as `removed`.
     Raises InvalidInput for a file of another form."""
-    encoder = _encoder()
+    encoder = configured_encoder()
     entries = list(_entries(kb))
     kept = entries[::2] if half else entries
     started = time.perf_counter()
@@ -85,9 +85,9 @@ def run(kb: Path, queries: Path, ood: Path | None = None, json: bool = False, ha
 def _measure(
     snapshot: Snapshot, encoder: Encoder, asked: Sequence[Asked], off_topic: Sequence[Asked], built: float
 ) -> Figures:
-    there = {entry.id for entry in snapshot.index.entries}
-    known = [question for question in asked if question.entry_id in there]
-    gone = [question for question in asked if question.entry_id not in there]
+    there = {question.text for question in asked if snapshot.index.position(str(question.entry_id)) is not None}
+    known = [question for question in asked if question.text in there]
+    gone = [question for question in asked if question.text not in there]
     ranks, outcomes, times = [], Counter[str](), []
     for question in known:
         started = time.perf_counter()
@@ -100,7 +100,7 @@ def _measure(
     rank = np.array(ranks)
     gone_as, off_topic_as = _outcomes(snapshot, encoder, gone), _outcomes(snapshot, encoder, off_topic)
     return Figures(
-        entries=len(there),
+        entries=snapshot.index.size,
         build_seconds=round(built, 1),
         questions=len(known),
         recall_at_1=_share(rank <= 1),
@@ -145,7 +145,7 @@ def _share(hits: Iterable[Any]) -> float:
     return round(float(np.mean(list(hits))), 4)
 
 
-def _encoder() -> Encoder:
+def configured_encoder() -> Encoder:
     settings = load_settings()
     return load_encoder(settings.encoder, settings.var_dir / "models" / "encoder")
 
@@ -163,6 +163,7 @@ def _entries(kb: Path) -> Iterator[Entry]:
                 answer=fields.get("answer", fields["question"]),
                 category="bench",
                 owner="bench",
+                about=(),
                 valid_from=ALWAYS,
                 valid_until=None,
                 status="active",
