@@ -36,6 +36,7 @@ class Sources:
         self.knowledge = nlu / "knowledge"
         self.thresholds = home / "handoff" / "thresholds.json"
         self.sentiment = nlu / "sentiment" / "train.tsv"
+        self.lexicon = nlu / "sentiment" / "lexicon.yml"
         self.held_out = nlu / "heldout"
         self.held_out_sentiment = nlu / "sentiment" / "heldout.tsv"
         self.stories = nlu / "stories"
@@ -72,7 +73,7 @@ class Sources:
         return fingerprint((*data, self.thresholds, self.encoder, *self._assistant_code))
 
     def sentiment_fingerprint(self) -> str:
-        return fingerprint((self.sentiment, self.encoder, *self._sentiment_code))
+        return fingerprint((self.sentiment, self.lexicon, self.encoder, *self._sentiment_code))
 
     def fingerprint(self) -> str:
         """Of everything that a version is made of."""
@@ -81,7 +82,7 @@ class Sources:
 
     def data_fingerprint(self) -> str:
         """Of nlu_data's training part alone, without code and configuration."""
-        return fingerprint((*self.examples, self.knowledge, self.sentiment))
+        return fingerprint((*self.examples, self.knowledge, self.sentiment, self.lexicon))
 
     def held_out_fingerprint(self) -> str:
         held_out = (self.held_out, self.held_out_sentiment, self.stories)

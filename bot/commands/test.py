@@ -27,6 +27,7 @@ LINT = (
     Check("ruff format", [PYTHON, "-m", "ruff", "format", "--check", "."]),
     Check("mypy", [PYTHON, "-m", "mypy"]),
     Check("imports", [PYTHON, "-c", "from importlinter.cli import lint_imports_command as main; main()"]),
+    Check("data", [PYTHON, "-m", "bot.cli", "lint"]),
 )
 SETUP = Check("set-up", [PYTHON, "-m", "bot.cli", "prepare"])
 PAGES = (

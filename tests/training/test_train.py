@@ -31,6 +31,7 @@ def test_a_version_is_named_by_all_that_it_is_made_of(project: Settings) -> None
         "config.yml",
         "nlu_data/intents/greet.yml",
         "nlu_data/sentiment/train.tsv",
+        "nlu_data/sentiment/lexicon.yml",
         "handoff/thresholds.json",
         "bot/assistant/components/turn_router.py",
     ):
