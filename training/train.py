@@ -60,10 +60,7 @@ def train(settings: Settings, report: Report = lambda part, text: None, *, force
         )
         assistant_seconds = _timed(lambda: _train_assistant(settings, assistant, held_out, _part(report, "assistant")))
         seconds = {"assistant": assistant_seconds, "sentiment": trained_mood.result()}
-    if sources.fingerprint() != taken["fingerprint"]:
-        for step in (assistant, mood):
-            shutil.rmtree(step)
-        raise TrainingFailed("the data files changed while they were trained on; run it again")
+    _check_unchanged({assistant: sources.assistant_fingerprint(), mood: sources.sentiment_fingerprint()})
     report("version", "writing")
 
     def build(folder: Path) -> Mapping[str, Any]:
@@ -145,6 +142,15 @@ def _train_sentiment(settings: Settings, step: Path, held_out: str, say: Say) ->
         rows = sentiment.evaluate(settings, step / "model", say)
         write_whole(evaluation, json.dumps(rows, ensure_ascii=False))
     say("")
+
+
+def _check_unchanged(fingerprints: Mapping[Path, str]) -> None:
+    """A step is named by what it was made from. Raises TrainingFailed when that changed while it was being made."""
+    spoilt = [step for step, now in fingerprints.items() if not step.name.endswith(now)]
+    for step in spoilt:
+        shutil.rmtree(step)
+    if spoilt:
+        raise TrainingFailed("the data files changed while they were trained on; run it again")
 
 
 def _part(report: Report, name: str) -> Say:

@@ -44,7 +44,21 @@ def shorten(settings: Settings, intents: Collection[str], examples: int) -> None
         entries = yaml.safe_load(file.read_text("utf-8"))["entries"]
         kept = [entry for entry in entries if entry.get("intent", "faq") in intents][:3]
         file.write_text(yaml.safe_dump({"entries": kept}, allow_unicode=True), "utf-8")
+    _keep_marked_entities(settings.home / "config.yml", "".join(map(_text, (nlu / "intents").glob("*.yml"))))
     shutil.rmtree(nlu / "stories")
     for file in (nlu / "sentiment").glob("*.tsv"):
         header, *rows = file.read_text("utf-8").splitlines(keepends=True)
         file.write_text("".join([header, *rows[::3]]), "utf-8")
+
+
+def _keep_marked_entities(config: Path, examples: str) -> None:
+    """The tagger learns no entity that nothing marks."""
+    content = yaml.safe_load(_text(config))
+    for component in content["pipeline"]:
+        if component["name"].endswith("EntityTagger"):
+            component["entities"] = [name for name in component["entities"] if f"]({name})" in examples]
+    config.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), "utf-8")
+
+
+def _text(file: Path) -> str:
+    return file.read_text("utf-8")
