@@ -46,6 +46,8 @@ class Signals:
     """Of this utterance, -1 (furious) .. 1 (delighted)."""
     sentiment_recent_mean: float = 0.0
     """See ``recent_mean``."""
+    sentiment_fall: float = 0.0
+    """See ``fall``."""
     risk_terms: tuple[str, ...] = ()
     """Safety and legal words found in the utterance."""
     form_failures: int = 0
@@ -70,12 +72,15 @@ class Thresholds:
     low_confidence_streak: int
     sentiment: float
     sentiment_recent_mean: float
+    sentiment_fall: float
     risk_terms: int
     form_failures: int
     unhelpful_streak: int
     bulk_quantity: int
     sentiment_window: int
-    """How many utterances ``recent_mean`` looks back; no signal is compared with it."""
+    """How many utterances the trajectory of the mood looks back; no signal is compared with it."""
+    sentiment_memory: float
+    """What a mood keeps of itself when the next utterance comes (0..1); no signal is compared with it."""
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Thresholds:
@@ -154,6 +159,7 @@ _RULES = (
     _Rule("form_failures", "stuck_form"),
     _Rule("sentiment", "negative_sentiment", "at_most"),
     _Rule("sentiment_recent_mean", "negative_sentiment", "at_most"),
+    _Rule("sentiment_fall", "negative_sentiment"),
     _Rule("low_confidence_streak", "low_confidence"),
     _Rule("unhelpful_streak", "unhelpful_answer"),
 )
@@ -165,12 +171,32 @@ def decide(signals: Signals, thresholds: Thresholds) -> Decision:
     return _decide(signals, thresholds.as_json())
 
 
-def recent_mean(scores: Sequence[float], window: int) -> float:
-    """Mean sentiment of the last ``window`` utterances (oldest first); utterances not yet made count as neutral.
+def moods(scores: Sequence[float], memory: float) -> list[float]:
+    """The mood after each utterance (oldest first): a mean in which every step back weighs ``memory`` times as much.
 
-    Counting them keeps one cross word at the start of a conversation from being taken for a mood.
+    It starts from neutral, which keeps one cross word at the start of a conversation from being taken for a mood.
     """
-    return sum(scores[-window:]) / window
+    course, mood = [], 0.0
+    for score in scores:
+        mood = memory * mood + (1 - memory) * score
+        course.append(mood)
+    return course
+
+
+def recent_mean(scores: Sequence[float], memory: float) -> float:
+    """The mood now; 0 before the first utterance."""
+    return moods(scores, memory)[-1] if scores else 0.0
+
+
+def fall(scores: Sequence[float], memory: float) -> float:
+    """How far the mood lies below the best that it was, at least neutral; 0 unless the last utterance is negative.
+
+    A customer who came in good spirits hides a bad turn from the mean, and one who calms down does not fall.
+    """
+    if not scores or scores[-1] >= 0:
+        return 0.0
+    course = moods(scores, memory)
+    return max(0.0, *course) - course[-1]
 
 
 def load_thresholds(path: Path = THRESHOLDS_FILE) -> Thresholds:
@@ -180,7 +206,7 @@ def load_thresholds(path: Path = THRESHOLDS_FILE) -> Thresholds:
 def _decide(signals: Signals, limits: Mapping[str, float]) -> Decision:
     reason = _reason(signals, limits)
     evidence = []
-    for rule in _RULES:
+    for rule in _rules(limits):
         without = _reason(replace(signals, **{rule.signal: getattr(_AT_REST, rule.signal)}), limits)
         evidence.append(
             Evidence(
@@ -196,4 +222,9 @@ def _decide(signals: Signals, limits: Mapping[str, float]) -> Decision:
 
 
 def _reason(signals: Signals, limits: Mapping[str, float]) -> Reason | None:
-    return next((rule.reason for rule in _RULES if rule.fired(signals, limits)), None)
+    return next((rule.reason for rule in _rules(limits) if rule.fired(signals, limits)), None)
+
+
+def _rules(limits: Mapping[str, float]) -> list[_Rule]:
+    """Those with a threshold: a decision that was logged before a signal was known is replayed without it."""
+    return [rule for rule in _RULES if rule.signal in limits]

@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handoff.decision import PRECEDENCE, Decision, Signals, Thresholds, decide, load_thresholds, recent_mean
+from handoff.decision import (
+    PRECEDENCE,
+    Decision,
+    Signals,
+    Thresholds,
+    decide,
+    fall,
+    load_thresholds,
+    moods,
+    recent_mean,
+)
 
 THRESHOLDS = load_thresholds()
 AT_REST = Signals()
@@ -18,6 +28,7 @@ signals = st.builds(
     low_confidence_streak=st.integers(0, 5),
     sentiment=st.floats(-1, 1),
     sentiment_recent_mean=st.floats(-1, 1),
+    sentiment_fall=st.floats(0, 2),
     risk_terms=st.lists(st.sampled_from(["过敏", "起火", "起诉", "工商"]), max_size=3).map(tuple),
     form_failures=st.integers(0, 5),
     unhelpful_streak=st.integers(0, 5),
@@ -29,6 +40,7 @@ WORSE = {
     "low_confidence_streak": lambda value, by: value + round(by * 5),
     "sentiment": lambda value, by: max(-1.0, value - by),
     "sentiment_recent_mean": lambda value, by: max(-1.0, value - by),
+    "sentiment_fall": lambda value, by: value + by,
     "risk_terms": lambda value, by: value + ("爆炸",) * round(by * 3),
     "form_failures": lambda value, by: value + round(by * 5),
     "unhelpful_streak": lambda value, by: value + round(by * 5),
@@ -43,8 +55,9 @@ WORSE = {
         (
             Signals(
                 explicit_wish=0.59,
-                sentiment=-0.6,
-                sentiment_recent_mean=-0.34,
+                sentiment=THRESHOLDS.sentiment + 0.01,
+                sentiment_recent_mean=THRESHOLDS.sentiment_recent_mean + 0.01,
+                sentiment_fall=THRESHOLDS.sentiment_fall - 0.01,
                 low_confidence_streak=1,
                 bulk_quantity=49,
             ),
@@ -52,8 +65,9 @@ WORSE = {
         ),
         (Signals(explicit_wish=0.6), "explicit_wish"),
         (Signals(low_confidence_streak=2), "low_confidence"),
-        (Signals(sentiment=-0.62), "negative_sentiment"),
-        (Signals(sentiment_recent_mean=-0.35), "negative_sentiment"),
+        (Signals(sentiment=THRESHOLDS.sentiment), "negative_sentiment"),
+        (Signals(sentiment_recent_mean=THRESHOLDS.sentiment_recent_mean), "negative_sentiment"),
+        (Signals(sentiment_fall=THRESHOLDS.sentiment_fall), "negative_sentiment"),
         (Signals(risk_terms=("过敏",)), "safety_or_legal"),
         (Signals(form_failures=3), "stuck_form"),
         (Signals(unhelpful_streak=2), "unhelpful_answer"),
@@ -118,6 +132,12 @@ def test_a_logged_decision_is_replayed_under_the_thresholds_of_its_day() -> None
     assert decide(logged.signals(), THRESHOLDS).handoff
 
 
+def test_a_decision_logged_before_a_signal_was_known_is_replayed_without_it() -> None:
+    logged = decide(Signals(sentiment=-1.0), THRESHOLDS)
+    older = replace(logged, evidence=tuple(item for item in logged.evidence if item.signal != "sentiment_fall"))
+    assert older.replay() == older
+
+
 def test_thresholds_name_what_is_wrong() -> None:
     data = THRESHOLDS.as_json()
     assert Thresholds.from_json(data) == THRESHOLDS
@@ -133,7 +153,29 @@ def test_a_signal_that_is_not_a_number_is_refused() -> None:
         Signals(explicit_wish=float("nan"))
 
 
-def test_recent_mean_counts_utterances_not_yet_made_as_neutral() -> None:
-    assert recent_mean([-0.9], 3) == pytest.approx(-0.3)
-    assert recent_mean([1.0, -0.6, -0.6, -0.6], 3) == pytest.approx(-0.6)
-    assert recent_mean([], 3) == 0
+def test_the_mood_starts_from_neutral_and_forgets_slowly() -> None:
+    assert recent_mean([], 0.5) == 0
+    assert recent_mean([-0.8], 0.5) == pytest.approx(-0.4)
+    assert recent_mean([-0.8, -0.8], 0.5) == pytest.approx(-0.6)
+    assert recent_mean([-0.8, -0.8, 0.0], 0.5) == pytest.approx(-0.3)
+
+
+@pytest.mark.parametrize(
+    ("scores", "fallen"),
+    [
+        ([], 0.0),
+        ([0.8, 0.0], 0.0),
+        ([-0.8], 0.4),
+        ([0.8, -0.8], 0.6),  # the mean alone, -0.2, hides it
+        ([-0.8, -0.8], 0.6),
+        ([-0.8, 0.4], 0.0),  # calms down
+    ],
+)
+def test_a_fall_is_measured_from_the_best_mood(scores: list[float], fallen: float) -> None:
+    assert fall(scores, 0.5) == pytest.approx(fallen)
+
+
+@given(st.lists(st.floats(-1, 1), max_size=8), st.floats(0, 0.95))
+def test_a_course_stays_within_its_scores(scores: list[float], memory: float) -> None:
+    assert all(min(0.0, *scores) - 1e-9 <= mood <= max(0.0, *scores) + 1e-9 for mood in moods(scores, memory))
+    assert 0 <= fall(scores, memory) <= 2

@@ -24,7 +24,7 @@ from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.exceptions import InvalidConfigException
 
 from bot.assistant.components.quantity import read_quantity
-from handoff.decision import Decision, Signals, Thresholds, decide, load_thresholds, recent_mean
+from handoff.decision import Decision, Signals, Thresholds, decide, fall, load_thresholds, recent_mean
 
 HANDOVER = "action_handover"
 FALLBACK = "action_fallback"
@@ -54,7 +54,8 @@ def signals_of(tracker: DialogueStateTracker, thresholds: Thresholds, buying_int
         ),
         low_confidence_streak=_misses_in_a_row(tracker),
         sentiment=recent[0],
-        sentiment_recent_mean=recent_mean(recent[::-1], window),
+        sentiment_recent_mean=recent_mean(recent[::-1], thresholds.sentiment_memory),
+        sentiment_fall=fall(recent[::-1], thresholds.sentiment_memory),
         risk_terms=tuple(metadata.get("risk_terms") or ()),
         form_failures=tracker.get_slot(FORM_FAILURES_SLOT) or 0,
         unhelpful_streak=tracker.get_slot(UNHELPFUL_SLOT) or 0,

@@ -14,11 +14,13 @@ THRESHOLDS = Thresholds(
     low_confidence_streak=2,
     sentiment=-0.7,
     sentiment_recent_mean=-0.4,
+    sentiment_fall=0.8,
     risk_terms=1,
     form_failures=3,
     unhelpful_streak=2,
     bulk_quantity=50,
     sentiment_window=3,
+    sentiment_memory=0.5,
 )
 
 
@@ -67,12 +69,13 @@ class Gathering(unittest.TestCase):
             did(), said("greet", sentiment=mood(-0.3)), did("utter_greet"), said("complain", sentiment=mood(-0.6))
         )
         self.assertEqual(got.sentiment, -0.6)
-        self.assertAlmostEqual(got.sentiment_recent_mean, -0.3)
+        self.assertAlmostEqual(got.sentiment_recent_mean, -0.375)
+        self.assertAlmostEqual(got.sentiment_fall, 0.375)
 
     def test_two_wishes_of_one_message_are_in_one_mood(self):
         both = [part("track_logistics", "m1", n, sentiment=mood(-0.6)) for n in (1, 2)]
         got = signals(did(), said("greet", sentiment=mood(0.0)), both[0], did("action_track_logistics"), both[1])
-        self.assertAlmostEqual(got.sentiment_recent_mean, -0.2)  # of three, with a start at rest
+        self.assertAlmostEqual(got.sentiment_recent_mean, -0.3)
 
     def test_slots_that_actions_count_in(self):
         got = signals(did(), said("inform"), SlotSet("form_failures", 3), SlotSet("unhelpful_streak", 1))
@@ -87,5 +90,5 @@ class Gathering(unittest.TestCase):
         angry = said("nlu_fallback", sentiment=mood(-0.9), risk_terms=["过敏"])
         got = signals(did(), angry, did("action_handover"), said("nlu_fallback", sentiment=mood(-0.1)))
         self.assertEqual(got.low_confidence_streak, 1)
-        self.assertAlmostEqual(got.sentiment_recent_mean, -0.1 / 3)
+        self.assertAlmostEqual(got.sentiment_recent_mean, -0.05)
         self.assertEqual(got.risk_terms, ())
