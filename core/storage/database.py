@@ -83,14 +83,16 @@ def _engine(url: str, pool_size: int, *, durable: bool = True) -> AsyncEngine:
         raise SettingsError("KEFU_DATABASE_URL must name a file for SQLite: sqlite:///path/to/kefu.db")
     Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_async_engine(parsed, pool_size=pool_size, async_creator=connector(parsed.database, durable=durable))
-    event.listen(engine.sync_engine, "connect", partial(_prepare_sqlite, "FULL" if durable else "NORMAL"))
+    event.listen(engine.sync_engine, "connect", partial(_prepare_sqlite, durable))
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
 
 
-def _prepare_sqlite(synchronous: str, connection: Any, _record: Any) -> None:
+def _prepare_sqlite(durable: bool, connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver must not begin by itself; `_begin_sqlite` does
-    for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON"):
+    # A hasty commit does not stop to move the log into the database either: the next durable one does.
+    of_its_kind = ("synchronous=FULL",) if durable else ("synchronous=NORMAL", "wal_autocheckpoint=0")
+    for pragma in ("journal_mode=WAL", "foreign_keys=ON", *of_its_kind):
         connection.execute(f"PRAGMA {pragma}")
 
 
