@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from actions.backends.protocols import Order, Orders
-from actions.references import called_goods, matching, named_in
+from actions.references import called_goods, described_by, insists, matching, named_in
 from actions.turn import Turn
 from core.errors import NotFound
 
@@ -33,6 +33,8 @@ class Unknown:
 
     given: str
     recent: tuple[Order, ...]
+    described: bool = False
+    """No number: 洗衣机那单, and there is none with a washing machine."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ async def choose(orders: Orders, member_id: str, turn: Turn, now: datetime, want
         return Unknown(mention.tail or mention.tracking_number or "", recent)
     if mention.malformed and len(meant) == len(recent):
         return Unknown("", recent)
+    if insists(turn.text, mention) and mention.position is None and described_by(mention, recent, now) is None:
+        return _by_goods(recent, turn, wanted) or Unknown("", recent, described=True)
     if mention.may_be_aside and len(meant) == len(recent) > 1:
         return _by_goods(recent, turn, wanted) or _without_words(recent, turn, wanted)
     if mention.other and not any(map(wanted, meant)):

@@ -1,5 +1,6 @@
 """Answers from the knowledge base. The search ran with the turn; whether an entry is still valid is asked now."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -11,6 +12,8 @@ from actions.guesses import PERSON, guessed_wishes
 from actions.turn import Turn
 
 CHOICES = 3
+_WORDS = re.compile(r"\w")
+"""？？？ has none."""
 DEFAULTS: Mapping[str, Sequence[Mapping[str, str]]] = yaml.safe_load(
     Path(__file__).with_name("default_entries.yml").read_text(encoding="utf-8")
 )
@@ -42,7 +45,7 @@ class AnswerFaq(CustomerAction):
     def no_answer(self, turn: Turn, answer: Answer) -> None:
         """No rule of the shop was meant, so perhaps something about the customer's own order was."""
         if turn.intent == "out_of_scope":
-            answer.say("utter_out_of_scope")
+            answer.say("utter_out_of_scope" if _WORDS.search(turn.text) else "utter_rephrase")
         elif guesses := guessed_wishes(turn):
             answer.ask("utter_did_you_want", [*guesses, PERSON])
         else:

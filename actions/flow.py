@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from actions.base import Answer, CustomerAction
 from actions.faq import answer_from_knowledge
 from actions.guesses import PERSON, guessed_wishes
+from actions.references import insists
 from actions.services import Services
 from actions.turn import Turn
 
@@ -42,7 +43,7 @@ class Inform(CustomerAction):
         waiting = [intent for intent in turn.pending if intent in FORMS or intent in self._by_intent]
         if waiting and (mention.points or (mention.malformed and waiting[0] in self._by_intent)):
             await self._serve(waiting, turn, answer)
-        elif mention.number or mention.tracking_number:
+        elif mention.number or mention.tracking_number or mention.state or insists(turn.text, mention):
             await self._by_intent[ORDER_STATUS].respond(turn, answer)
         else:
             return False

@@ -58,7 +58,7 @@ class AboutAnOrder(MemberAction):
 
     def _unknown(self, turn: Turn, answer: Answer, unknown: Unknown) -> None:
         if turn.active_form:
-            answer.say("utter_order_unknown_aside")
+            answer.say("utter_order_none_described_aside" if unknown.described else "utter_order_unknown_aside")
             return
         tell_unknown(turn, answer, unknown, self.services.thresholds.form_failures)
         answer.expect_order(turn, self.intent)
@@ -83,6 +83,8 @@ def tell_unknown(turn: Turn, answer: Answer, unknown: Unknown, stuck_at: int) ->
     answer.set(form_failures=failures, asked_in=turn.message_id)
     if failures >= stuck_at:
         answer.say("utter_order_unknown_still")
+    elif unknown.described and unknown.recent:
+        show_orders(answer, "utter_order_none_described", unknown.recent[:SHOWN])
     elif failures >= PICK_AFTER and unknown.recent:
         show_orders(answer, "utter_order_unknown_pick", unknown.recent[:SHOWN])
     elif unknown.given:

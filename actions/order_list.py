@@ -1,29 +1,16 @@
 """Which orders do I have: the latest ones, or those of a day, some goods, a sum or a state."""
 
 import json
-import re
-from collections.abc import Mapping
 
-from actions.backends.protocols import Order, OrderStatus
+from actions.backends.protocols import Order
 from actions.base import Answer, MemberAction
 from actions.choice import SHOWN
-from actions.references import Mention, described_by
+from actions.references import STATES, Mention, described_by, state_in
 from actions.turn import Turn
 from actions.wording import order_button
 
 _MOST = 50
 _FILTERS = ("date", "amount", "product", "color", "size", "state")
-_STATES: Mapping[str, tuple[re.Pattern[str], frozenset[OrderStatus]]] = {
-    "unpaid": (re.compile(r"待付|[没未]付款?"), frozenset({OrderStatus.PENDING_PAYMENT})),
-    "unsent": (re.compile(r"待发|[没未]发"), frozenset({OrderStatus.PAID})),
-    "on_the_way": (
-        re.compile(r"在路上|运输|在途|派送|[待没未][收签到]"),
-        frozenset({OrderStatus.SHIPPED, OrderStatus.IN_TRANSIT}),
-    ),
-    "refund": (re.compile(r"退款|退货|售后"), frozenset({OrderStatus.REFUNDING, OrderStatus.REFUNDED})),
-    "cancelled": (re.compile(r"取消"), frozenset({OrderStatus.CANCELLED})),
-    "received": (re.compile(r"签收|收到|完成"), frozenset({OrderStatus.DELIVERED, OrderStatus.COMPLETED})),
-}
 
 
 class OrderList(MemberAction):
@@ -36,9 +23,9 @@ class OrderList(MemberAction):
         if not orders:
             answer.say("utter_no_orders")
             return
-        state = turn.entity("state") or _state(turn.text)
+        state = turn.entity("state") or state_in(turn.text)
         mention = _described(turn)
-        fitting = tuple(order for order in orders if state is None or order.status in _STATES[state][1])
+        fitting = tuple(order for order in orders if state is None or order.status in STATES[state][1])
         filtered = state is not None or mention != Mention()
         if mention != Mention():
             fitting = described_by(mention, fitting, self.services.clock()) or ()
@@ -74,10 +61,6 @@ def _described(turn: Turn) -> Mention:
         products=named.products,
         looks=named.looks,
     )
-
-
-def _state(text: str) -> str | None:
-    return next((state for state, (words, _) in _STATES.items() if words.search(text)), None)
 
 
 def _more(turn: Turn, state: str | None, skip: int) -> dict[str, str]:

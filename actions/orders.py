@@ -6,6 +6,7 @@ from typing import ClassVar
 from actions.backends.protocols import NotAllowed, Order, OrderStatus, Refusal, Shipment, ShipmentStatus
 from actions.base import Answer
 from actions.order_action import AboutAnOrder
+from actions.service_progress import tell_service
 from actions.turn import Turn
 from actions.wording import SHOP_TIME, moment, money, near_day, order_title
 
@@ -39,6 +40,11 @@ class TrackLogistics(AboutAnOrder):
     action_name = "action_track_logistics"
     intent = "track_logistics"
     nothing = "utter_no_parcel"
+
+    async def serve(self, turn: Turn, member_id: str, answer: Answer) -> None:
+        """我的换货到哪了 asks after the piece that comes instead."""
+        if not await tell_service(self.services, turn, member_id, answer):
+            await super().serve(turn, member_id, answer)
 
     def wanted(self, order: Order) -> bool:
         return order.status in _ON_THE_WAY

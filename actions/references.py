@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from actions.backends.protocols import Order
+from actions.backends.protocols import Order, OrderStatus
 from actions.dates import Span, read_span
 from actions.numerals import NUMERAL, read_number
 from actions.wording import SHOP_TIME
@@ -30,6 +30,24 @@ _NAMED_DAY = re.compile(
 _DAY_WORD = re.compile(r"今[天早]|昨[天晚]|大?前天")
 _AMOUNT = re.compile(rf"({NUMERAL})\s*(多|来)?\s*(?:块|元|圆)?(?:钱)?\s*(左右|上下)?")
 _ORDER_OF_AMOUNT = re.compile(rf"(?<![0-9])({NUMERAL})(?:多|来)?(?:块|元)(?:多|钱)?(?:左右)?的?[那这]")
+_POINTING = (
+    r"[^，。,！？!?\s]{0,2}?(?:那(?:一?[单笔件双条台瓶套罐盒]|个(?:订单|快递|包裹|单|$))"
+    r"|的(?:订单|快递|包裹)|[买拍下订]的)"
+)
+STATES: Mapping[str, tuple[re.Pattern[str], frozenset[OrderStatus]]] = {
+    "unpaid": (re.compile(r"待付|[没未]付款?"), frozenset({OrderStatus.PENDING_PAYMENT})),
+    "unsent": (re.compile(r"待发|[没未]发"), frozenset({OrderStatus.PAID})),
+    "on_the_way": (
+        re.compile(r"在路上|运输|在途|派送|[待没未][收签到]"),
+        frozenset({OrderStatus.SHIPPED, OrderStatus.IN_TRANSIT}),
+    ),
+    "refund": (re.compile(r"退款|退货|售后"), frozenset({OrderStatus.REFUNDING, OrderStatus.REFUNDED})),
+    "cancelled": (re.compile(r"取消"), frozenset({OrderStatus.CANCELLED})),
+    "received": (re.compile(r"签收|收到|完成"), frozenset({OrderStatus.DELIVERED, OrderStatus.COMPLETED})),
+}
+"""What an order is called by the state it is in."""
+_OF_STATE = re.compile(r"[^，。,！？!?\s]{0,2}?(?:的?[那这][一个]?(?:单|笔|订单|件|包裹|快递)|的(?:订单|单子?))")
+_STATE_WANTED = re.compile(r"[要想帮][我你]?$|给我$")
 _ALONE = re.compile(r"(?:就?是|那个|左右|上下|的|吧|\s)*")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]+")
 _GOODS = re.compile(r"^\S+ (.*?)(?:等[0-9]+件)? ¥.*$")  # within `wording.order_button`'s title
@@ -58,6 +76,8 @@ class Mention:
     products: tuple[str, ...] = ()
     looks: tuple[str, ...] = ()
     """Colours and sizes."""
+    state: str | None = None
+    """One of `STATES`: 还没发货那单."""
 
     @property
     def points(self) -> bool:
@@ -89,7 +109,28 @@ def read_mention(text: str, entities: Mapping[str, Sequence[str]], shown: Sequen
         amount=_amount(text, entities.get("amount", ())),
         products=tuple(entities.get("product", ())),
         looks=(*entities.get("color", ()), *entities.get("size", ())),
+        state=_state_pointed_at(text),
     )
+
+
+def insists(text: str, mention: Mention) -> bool:
+    """洗衣机那单 means that order or none. The goods alone, or a colour elsewhere in the sentence, may be what is
+    wanted instead."""
+    said = (*mention.products, *mention.looks, mention.day, mention.amount)
+    return any(word and re.search(re.escape(word) + _POINTING, text) for word in said)
+
+
+def state_in(text: str) -> str | None:
+    """Which of `STATES` the words name."""
+    return next((state for state, (words, _) in STATES.items() if words.search(text)), None)
+
+
+def _state_pointed_at(text: str) -> str | None:
+    for state, (words, _) in STATES.items():
+        for found in words.finditer(text):
+            if _OF_STATE.match(text, found.end()) and not _STATE_WANTED.search(text[: found.start()]):
+                return state
+    return None
 
 
 def matching(
@@ -140,6 +181,9 @@ def _descriptions(mention: Mention, now: datetime) -> Iterator[Callable[[Order],
         yield lambda order: _within(order, span)
     if mention.amount and (between := read_amount(mention.amount)):
         yield lambda order: between[0] <= order.amount <= between[1]
+    if mention.state:
+        statuses = STATES[mention.state][1]
+        yield lambda order: order.status in statuses
     for look in mention.looks:
         yield lambda order, look=look: _names(order, look)  # type: ignore[misc]
 

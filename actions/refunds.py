@@ -8,6 +8,7 @@ from actions.base import Answer
 from actions.choice import Choice, Chosen, Nothing
 from actions.order_action import AboutAnOrder
 from actions.references import Mention
+from actions.service_progress import tell_service
 from actions.turn import Turn
 from actions.wording import day, moment, money, order_title
 
@@ -19,6 +20,10 @@ class RefundProgress(AboutAnOrder):
     action_name = "action_refund_progress"
     intent = "refund_progress"
     nothing = "utter_refund_none"
+
+    async def serve(self, turn: Turn, member_id: str, answer: Answer) -> None:
+        if not await tell_service(self.services, turn, member_id, answer):
+            await super().serve(turn, member_id, answer)
 
     async def choose(self, turn: Turn, member_id: str) -> Choice:
         """Without an order named, the latest request is meant: nobody asks after an order that is not refunded."""

@@ -48,6 +48,10 @@ class ExchangeForm(OrderForm):
         """换个颜色 wants another colour, not another order."""
         return replace(turn, text=_SWAP.sub("换", turn.text))
 
+    def names_another(self, turn: Turn) -> bool:
+        """红色那件 is what it is to become."""
+        return super().names_another(turn) and not turn.mention.may_be_aside
+
     def is_leaving(self, turn: Turn, requested: str) -> bool:
         """那算了换 L 吧 gives up one wish for another."""
         return super().is_leaving(turn, requested) and _INSTEAD.search(turn.text) is None

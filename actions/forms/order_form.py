@@ -8,6 +8,7 @@ from actions.base import Answer, CustomerAction
 from actions.choice import SHOWN, Choice, Chosen, Nothing, Several, Unknown, choose
 from actions.forms.form import Form, is_answer
 from actions.order_action import PICK_AFTER, buttons_for, tell_unknown
+from actions.references import insists
 from actions.turn import Turn
 from actions.wording import order_button, order_title
 
@@ -26,6 +27,10 @@ class OrderForm(Form):
     async def accepts(self, turn: Turn, member_id: str, order: Order, answer: Answer) -> bool:
         """Whether the form can go on with this order; if not, this says why. Raises NotAllowed likewise."""
 
+    def names_another(self, turn: Turn) -> bool:
+        """洗衣机那个, or 不对，换成空调那单: in the middle of the form, another order than the one it is about."""
+        return insists(turn.text, turn.mention) or turn.mention.state is not None
+
     def reading(self, turn: Turn) -> Turn:
         """The first utterance as far as it may name the order."""
         return turn
@@ -40,8 +45,9 @@ class OrderForm(Form):
     async def take(self, turn: Turn, answer: Answer, requested: str) -> None:
         """An order number of another order changes the order, whatever was asked."""
         number = turn.mention.number
-        another = number not in {None, turn.slots.get("order_number")}
-        if requested != "order_number" and another and (is_answer(turn) or turn.intent in {self.trigger, "deny"}):
+        another = number not in {None, turn.slots.get("order_number")} or self.names_another(turn)
+        meant = is_answer(turn) or turn.intent in {self.trigger, "deny", "exchange_goods"}
+        if requested != "order_number" and another and meant:
             await self._take_order(turn, answer)
         else:
             await super().take(turn, answer, requested)

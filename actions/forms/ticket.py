@@ -1,9 +1,11 @@
 """Leaving a message or a complaint for the people behind the bot, with the order that was spoken of."""
 
 import re
+from dataclasses import replace
 
 from actions.base import Answer
 from actions.forms.form import Form, Submit
+from actions.received import SignedNotReceived
 from actions.references import NUMBER
 from actions.turn import Turn
 
@@ -20,6 +22,10 @@ class TicketForm(Form):
 
     async def open(self, turn: Turn, answer: Answer) -> None:
         """A button may carry what was said before; an utterance may say it at once: 留言：快递员没打电话就放门口了."""
+        if turn.offer.get("intent") == SignedNotReceived.intent:  # 登记吧: what was offered is a yes away
+            await SignedNotReceived(self.services).respond(replace(turn, intent="affirm"), answer)
+            answer.set(requested_slot=None)
+            return
         body = turn.entity("reason") if not turn.text else None
         if found := _SAID_ALREADY.search(turn.text):
             body = found[1].strip()

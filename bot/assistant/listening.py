@@ -1,4 +1,6 @@
-"""From a message to what is to be played of it: one utterance, or each of its wishes as one. All of them are parsed."""
+"""From a message to what is to be played of it: one utterance, or each of its wishes as one. All of them are parsed.
+
+The title of a button that was just offered counts as the button, typed as well as pressed."""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from typing import Any
 from rasa.core.channels.channel import UserMessage
 from rasa.core.processor import MessageProcessor
 from rasa.shared.constants import DEFAULT_NLU_FALLBACK_INTENT_NAME, INTENT_MESSAGE_PREFIX
+from rasa.shared.core.events import BotUttered, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 
 from bot.assistant.components.handoff_policy import PART_OF
@@ -39,8 +42,9 @@ class Listener:
 
     async def utterances(self, message: Message, tracker: DialogueStateTracker) -> list[UserMessage]:
         """What is to be played, in order; with `parse_data`."""
-        is_payload = message.text.startswith(INTENT_MESSAGE_PREFIX)
-        text = message.text if is_payload else normalise(message.text)
+        text = message.text if message.text.startswith(INTENT_MESSAGE_PREFIX) else normalise(message.text)
+        text = _button_named(tracker, text) or text
+        is_payload = text.startswith(INTENT_MESSAGE_PREFIX)
         whole = _said(message, text, message.metadata)
         whole.parse_data = await self._processor.parse_message(whole, tracker)
         if is_payload or tracker.active_loop_name:  # what is said in a form is the form's
@@ -75,6 +79,19 @@ class Listener:
             UserMessage(text[clause.start : clause.end], metadata=dict(metadata))
         )
         return parsed
+
+
+def _button_named(tracker: DialogueStateTracker, text: str) -> str | None:
+    """The payload of a button of the last answer whose title was typed; not every channel has buttons to press."""
+    for event in reversed(tracker.events):
+        if isinstance(event, UserUttered):
+            break
+        if isinstance(event, BotUttered):
+            for button in event.data.get("buttons") or ():
+                if normalise(button["title"]) == text:
+                    payload: str = button["payload"]
+                    return payload
+    return None
 
 
 def _wish(message: Message, position: int, text: str, parsed: Parsed) -> UserMessage:

@@ -71,9 +71,10 @@ class Product:
     def start(self) -> None:
         if services.runs_stores(self.settings):
             self.run(services.stores(self.settings))
-        self.run(services.assistant(self.settings, Registry(self.settings).current().assistant), wait=False)
+        assistant = services.assistant(self.settings, Registry(self.settings).current().assistant)
+        self.run(assistant, wait=False)
         self.run(self.app())
-        self.wait(services.assistant(self.settings, Path()))
+        self.wait(assistant)
 
     def app(self, command: Sequence[str] | None = None, **environment: str) -> Service:
         """The app as a service; `command` instead of uvicorn's."""
