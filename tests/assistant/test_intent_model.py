@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
 from bot.assistant.components.intent_model import IntentModel, ngrams
 from bot.assistant.components.intent_training import (
@@ -14,6 +15,8 @@ from bot.assistant.components.intent_training import (
     fit,
 )
 from bot.assistant.components.linear_model import softmax, tfidf
+from bot.assistant.components.logistic import Fit, Matrix, zeros
+from bot.assistant.components.logistic import fit as fit_logistic
 from bot.assistant.components.sounds import Sounds
 
 SETTINGS = TrainingSettings(
@@ -108,3 +111,19 @@ def test_what_sounds_alike_is_alike() -> None:
 def test_only_words_that_are_pinyin_sound() -> None:
     assert SOUNDS.syllables("xian") == ["xian"]  # the fewest syllables: not xi'an
     assert SOUNDS.syllables("order 到 KF2026") == ["dao"]
+
+
+def test_the_fit_is_at_the_minimum_of_its_objective() -> None:
+    random = np.random.default_rng(5)
+    labels = random.integers(3, size=200)
+    dense = (random.normal(size=(200, 4)) @ random.normal(size=(4, 6)) + 2 * labels[:, None]).astype(np.float32)
+    features = Matrix(dense, csr_matrix((random.random((200, 5)) < 0.2).astype(np.float32)))
+    weights = random.uniform(0.5, 1.5, size=200)
+
+    def slope(fit: Fit) -> float:
+        residuals = (softmax(fit.logits(features)) - np.eye(3)[labels]) * 3.0 * weights[:, None]
+        by_weight = np.vstack([dense.T @ residuals, features.sparse.T @ residuals]) + fit.weights
+        return float(max(np.abs(by_weight).max(), np.abs(residuals.sum(axis=0)).max()))
+
+    found = fit_logistic(features, labels, weights, 3.0, zeros(features, 3), tolerance=1e-9)
+    assert slope(found) < 0.01 * slope(zeros(features, 3))

@@ -64,6 +64,20 @@ class Examples:
     side: Bools
 
 
+@dataclass(frozen=True)
+class Part:
+    """What the rows inside a fold train, and what it says of those outside."""
+
+    features: Features
+    fit: logistic.Fit
+    outside: Floats
+    """(rows outside, intents), logits."""
+
+
+Tried = dict[float, Part]
+"""By C."""
+
+
 def fit(examples: Examples, settings: TrainingSettings, sounds: Sounds) -> tuple[IntentModel, dict[str, Any]]:
     """The model and its report. Raises ValueError when an intent has too few examples."""
     main = ~examples.side
@@ -79,7 +93,7 @@ def fit(examples: Examples, settings: TrainingSettings, sounds: Sounds) -> tuple
     weights[examples.side] *= settings.side_weight
     grams = [sparse_features(text, settings.longest_ngram, sounds) for text in examples.texts]
 
-    logits = _out_of_fold_logits(grams, examples.vectors, labels, weights, settings)
+    tried, logits = _cross_validated(grams, examples.vectors, labels, weights, settings)
     logits = {strength: every[main] for strength, every in logits.items()}
     truth = labels[main]
     losses = {strength: _loss(every, truth, _temperature(every, truth)) for strength, every in logits.items()}
@@ -90,10 +104,8 @@ def fit(examples: Examples, settings: TrainingSettings, sounds: Sounds) -> tuple
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
     threshold = choose_threshold(confidence, right, settings.wrong_answer_cost)
 
-    features = Features.fit(grams, examples.vectors)
-    matrix = features.matrix(grams, examples.vectors)
-    fitted = logistic.fit(matrix, labels, weights, strength, logistic.zeros(matrix, len(names)))
-    model = IntentModel(features.model(names, fitted), settings.longest_ngram, sounds, temperature, threshold)
+    linear = tried[strength].features.model(names, tried[strength].fit)
+    model = IntentModel(linear, settings.longest_ngram, sounds, temperature, threshold)
     accepted = confidence >= threshold
     report = {
         "examples": int(main.sum()),
@@ -142,27 +154,31 @@ def expected_calibration_error(confidence: Floats, right: Bools, bins: int = 10)
     return sum(gaps) / len(confidence)
 
 
-def _out_of_fold_logits(
+def _cross_validated(
     grams: Sequence[Counter[str]],
     vectors: Floats,
     labels: Labels,
     weights: logistic.Doubles,
     settings: TrainingSettings,
-) -> dict[float, Floats]:
-    """C -> (n, intents): each row predicted by a model that has not seen it."""
-    classes = int(labels.max()) + 1
-    logits: dict[float, Floats] = {strength: np.zeros((len(labels), classes)) for strength in settings.strengths}
+) -> tuple[Tried, dict[float, Floats]]:
+    """By C: what all rows train, and (n, intents), each row predicted by a model that has not seen it."""
     folds = StratifiedKFold(settings.folds, shuffle=True, random_state=settings.random_state)
-    parts = list(folds.split(vectors, labels))
-    fit_fold = partial(_fold_logits, grams, vectors, labels, weights, settings.strengths)
-    for fold, ((_, outside), found) in enumerate(zip(parts, _on_all_cores(fit_fold, parts), strict=True), start=1):
-        logger.info("Intent model: fold %d of %d", fold, settings.folds)
-        for strength in settings.strengths:
-            logits[strength][outside] = found[strength]
-    return logits
+    everything = np.arange(len(labels))
+    # Begun at once with the first fold: the fit of all rows takes longest.
+    parts: list[Fold] = [(everything, everything[:0]), *folds.split(vectors, labels)]
+    work = partial(_fit_fold, grams, vectors, labels, weights, settings.strengths)
+    shape = (len(labels), int(labels.max()) + 1)
+    logits: dict[float, Floats] = {strength: np.zeros(shape) for strength in settings.strengths}
+    tried: list[Tried] = []
+    for done, ((_, outside), found) in enumerate(zip(parts, _on_all_cores(work, parts), strict=True)):
+        logger.info("Intent model: %d of %d folds", done, settings.folds)
+        tried.append(found)
+        for strength, one in found.items():
+            logits[strength][outside] = one.outside
+    return tried[0], logits
 
 
-def _on_all_cores(work: Callable[[Fold], dict[float, Floats]], folds: Sequence[Fold]) -> Iterator[dict[float, Floats]]:
+def _on_all_cores(work: Callable[[Fold], Tried], folds: Sequence[Fold]) -> Iterator[Tried]:
     """In the order of the folds. The processes are forked: they share the examples instead of copying them."""
     global _work
     cores = len(os.sched_getaffinity(0))
@@ -174,33 +190,33 @@ def _on_all_cores(work: Callable[[Fold], dict[float, Floats]], folds: Sequence[F
         yield from pool.map(_do_work, folds)
 
 
-_work: Callable[[Fold], dict[float, Floats]] | None = None
+_work: Callable[[Fold], Tried] | None = None
 
 
-def _do_work(fold: Fold) -> dict[float, Floats]:
+def _do_work(fold: Fold) -> Tried:
     assert _work is not None
     return _work(fold)
 
 
-def _fold_logits(
+def _fit_fold(
     grams: Sequence[Counter[str]],
     vectors: Floats,
     labels: Labels,
     weights: logistic.Doubles,
     strengths: Sequence[float],
     fold: Fold,
-) -> dict[float, Floats]:
+) -> Tried:
     inside, outside = fold
     train, held_out = [grams[i] for i in inside], [grams[i] for i in outside]
     features = Features.fit(train, vectors[inside])
     x, x_out = features.matrix(train, vectors[inside]), features.matrix(held_out, vectors[outside])
     fitted = logistic.zeros(x, int(labels.max()) + 1)
-    logits: dict[float, Floats] = {}
+    found: Tried = {}
     # Ascending C: each fit begins where the last ended.
     for strength in strengths:
         fitted = logistic.fit(x, labels[inside], weights[inside], strength, fitted)
-        logits[strength] = fitted.logits(x_out)
-    return logits
+        found[strength] = Part(features, fitted, fitted.logits(x_out))
+    return found
 
 
 def _temperature(logits: Floats, labels: Labels) -> float:

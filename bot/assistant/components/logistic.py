@@ -1,7 +1,8 @@
 """Multinomial logistic regression on features that are half dense, half sparse.
 
 scikit-learn takes one matrix: as a sparse one, most of the time goes into multiplying its dense half entry by entry.
-Kept apart, the same fit takes a fifth of the time, and training with cross-validation seconds instead of minutes.
+Kept apart, and with every direction of the search brought to about the same curvature, the same fit takes seconds
+instead of minutes.
 """
 
 from __future__ import annotations
@@ -14,6 +15,12 @@ from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
 
 Doubles = NDArray[np.float64]
+Singles = NDArray[np.float32]
+
+_TYPICAL_SLOPE = 2e-4
+"""p (1 - p) of a row and a class near the end of the search; what makes it shortest was tried."""
+_MEMORY = 8
+"""Steps that the search remembers: each costs a pass over all weights."""
 
 
 @dataclass(frozen=True)
@@ -21,20 +28,14 @@ class Matrix:
     """n rows of features, float32: (n, d) dense beside (n, s) sparse. Products of single precision take half the time;
     sums over rows and the search itself are double."""
 
-    dense: NDArray[np.float32]
+    dense: Singles
     sparse: csr_matrix
 
-    def times(self, weights: Doubles) -> Doubles:
+    def times(self, weights: Singles) -> Singles:
         """(n, classes) of weights (d + s, classes)."""
         split = self.dense.shape[1]
-        single = weights.astype(np.float32)
-        result: Doubles = (self.dense @ single[:split] + self.sparse @ single[split:]).astype(np.float64)
+        result: Singles = self.dense @ weights[:split] + self.sparse @ weights[split:]
         return result
-
-    def transposed_times(self, residuals: Doubles) -> Doubles:
-        """(d + s, classes) of residuals (n, classes)."""
-        single = residuals.astype(np.float32)
-        return np.vstack([self.dense.T @ single, self.sparse.T @ single]).astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,37 @@ class Fit:
     """(classes,)"""
 
     def logits(self, features: Matrix) -> Doubles:
-        return features.times(self.weights) + self.bias
+        return features.times(self.weights.astype(np.float32)) + self.bias
+
+
+@dataclass(frozen=True)
+class _Scales:
+    """The coordinates of the search: dense features turned to their principal axes, and all divided by the root of
+    their curvature. The minimum is the same; the way there is a third as long."""
+
+    axes: Doubles
+    """(d, d)"""
+    weights: Doubles
+    """(d + s, 1)"""
+    bias: float
+
+    @classmethod
+    def of(cls, features: Matrix, sample_weights: Doubles, strength: float) -> _Scales:
+        variance, axes = np.linalg.eigh(features.dense.T @ (features.dense * sample_weights[:, None]))
+        variance = np.concatenate([np.maximum(variance, 0), features.sparse.power(2).T @ sample_weights])
+        curvature = strength * _TYPICAL_SLOPE
+        bias = float(1 / np.sqrt(curvature * sample_weights.sum()))
+        return cls(axes, 1 / np.sqrt(1 + curvature * variance)[:, None], bias)
+
+    def leave(self, flat: Doubles, classes: int) -> Fit:
+        weights = flat[:-classes].reshape(-1, classes) * self.weights
+        weights[: len(self.axes)] = self.axes @ weights[: len(self.axes)]
+        return Fit(weights, flat[-classes:] * self.bias)
+
+    def enter(self, start: Fit) -> Doubles:
+        weights = start.weights.copy()
+        weights[: len(self.axes)] = self.axes.T @ weights[: len(self.axes)]
+        return np.concatenate([(weights / self.weights).ravel(), start.bias / self.bias])
 
 
 def fit(
@@ -56,27 +87,43 @@ def fit(
     start: Fit,
     *,
     iterations: int = 200,
-    tolerance: float = 1e-4,
+    tolerance: float = 5e-4,
 ) -> Fit:
     """Minimises ``strength * Σ sample_weight * log loss + ½ |weights|²`` (scikit-learn's C; the bias is free)."""
-    shape = start.weights.shape
-    rows = np.arange(len(labels))
+    classes = start.weights.shape[1]
+    scales = _Scales.of(features, sample_weights, strength)
+    turned = Matrix((features.dense @ scales.axes).astype(np.float32), features.sparse)
+    sparse_transposed = features.sparse.T.tocsr()
+    split, rows = features.dense.shape[1], np.arange(len(labels))
+    importance = (strength * sample_weights).astype(np.float32)[:, None]
 
     def objective(flat: Doubles) -> tuple[float, Doubles]:
-        weights, bias = flat[: -shape[1]].reshape(shape), flat[-shape[1] :]
-        logits = features.times(weights) + bias
+        weights = (flat[:-classes].reshape(start.weights.shape) * scales.weights).astype(np.float32)
+        logits = turned.times(weights) + (flat[-classes:] * scales.bias).astype(np.float32)
         logits -= logits.max(axis=1, keepdims=True)
-        logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
-        loss = -strength * float(sample_weights @ logits[rows, labels]) + 0.5 * float(np.square(weights).sum())
         residuals = np.exp(logits)
+        total = residuals.sum(axis=1, keepdims=True)
+        log_likelihood = (logits[rows, labels] - np.log(total[:, 0])).astype(np.float64)
+        penalty = 0.5 * float(np.square(weights).sum(dtype=np.float64))
+        loss = penalty - strength * float(sample_weights @ log_likelihood)
+        residuals /= total
         residuals[rows, labels] -= 1
-        residuals *= (strength * sample_weights)[:, None]
-        slope = features.transposed_times(residuals) + weights
-        return loss, np.concatenate([slope.ravel(), residuals.sum(axis=0)])
+        residuals *= importance
+        slope = np.empty_like(flat)
+        weights[:split] += turned.dense.T @ residuals
+        weights[split:] += sparse_transposed @ residuals
+        np.multiply(weights, scales.weights, out=slope[:-classes].reshape(weights.shape))
+        slope[-classes:] = residuals.sum(axis=0, dtype=np.float64) * scales.bias
+        return loss, slope
 
-    begin = np.concatenate([start.weights.ravel(), start.bias])
-    found = minimize(objective, begin, jac=True, method="L-BFGS-B", options={"maxiter": iterations, "ftol": tolerance})
-    return Fit(found.x[: -shape[1]].reshape(shape), found.x[-shape[1] :])
+    found = minimize(
+        objective,
+        scales.enter(start),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": iterations, "ftol": tolerance, "maxcor": _MEMORY},
+    )
+    return scales.leave(found.x, classes)
 
 
 def zeros(features: Matrix, classes: int) -> Fit:
