@@ -7,7 +7,10 @@ from pathlib import Path
 import yaml
 
 from core.errors import InvalidInput
+from core.settings import HOME
 from retrieval.text import normalise
+
+GOODS = HOME / "nlu_data" / "lookups" / "product.yml"
 
 
 class Goods:

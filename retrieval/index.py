@@ -32,9 +32,10 @@ class TextIndex:
         self.postings = Postings.of(texts)
         self.dense = Dense(vectors)
 
-    def candidates(self, vector: Vectors, keys: Keys, idf: Floats, count: int) -> Positions:
-        """The `count` nearest to the unit vector (d,) and the `count` best by characters, each once."""
-        return np.union1d(self.dense.nearest(vector, count), self.postings.best(keys, idf, count))
+    def candidates(self, vectors: Vectors, keys: Keys, idf: Floats, count: int) -> Positions:
+        """The `count` nearest to each unit vector (n, d) and the `count` best by characters, each once."""
+        nearest = [self.dense.nearest(vector, count) for vector in vectors]
+        return np.unique(np.concatenate([*nearest, self.postings.best(keys, idf, count)]))
 
 
 @dataclass(frozen=True)

@@ -96,11 +96,6 @@ class Postings:
                 counts[row] = np.where(self.texts[at] == positions, self.times[at], 0)
         return counts
 
-    def bm25(self, counts: NDArray[np.uint8], idf: Floats, positions: Positions) -> Floats:
-        """(n,) of the texts, from what `counts` gave for them."""
-        sums: Floats = (idf[:, None] * _saturated(counts, self.norms[positions])).sum(axis=0)
-        return sums
-
     def best(self, keys: Keys, idf: Floats, count: int) -> Positions:
         """About the `count` texts with the most BM25 from the question's most telling grams, unordered, each once."""
         firsts, lasts = self._spans(keys)

@@ -1,7 +1,9 @@
 """Where to answer, where to ask back, where to pass: the operating point of one index, and how well it holds there."""
 
 import os
+from collections import defaultdict
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,7 @@ from retrieval.policy import Limits, Policy
 
 PRIOR = Path(__file__).with_name("prior.json")
 _FOLDS = 5
+_ROUNDING = 1e-9
 
 
 class Rates(BaseModel):
@@ -81,8 +84,11 @@ def operate(samples: Sequence[Sample], policy: Policy, prior: Operation | None) 
     return found.model_copy(update={"answer_at": answer_at, "choices_at": choices_at})
 
 
-def operate_all(bases: Sequence[Sequence[Sample]], policy: Policy, prior: Operation | None = None) -> Operation:
-    """One operating point for several bases, within the limits on each; the report is that of the first."""
+def operate_all(
+    bases: Sequence[Sequence[Sample]], policy: Policy, prior: Operation | None = None, forms: int = 1
+) -> Operation:
+    """One operating point for several bases, which count alike: within the limits over all bases of a form together,
+    for each of the `forms` that they have in turn. The report is that of the first."""
     before = prior.calibration if prior else None
     trials: list[list[_Trial]] = [[] for _ in bases]
     for fold in range(_FOLDS):
@@ -92,8 +98,11 @@ def operate_all(bases: Sequence[Sequence[Sample]], policy: Policy, prior: Operat
             own = model.model_copy(update={"scale": scale_of(kept, before)})
             for sample in samples[fold::_FOLDS]:
                 held_out.append(_Trial(sample, own.probabilities(sample.ranking), policy.least_choice))
-    answer_at = max(_answer_threshold(of_base, policy.limits) for of_base in trials)
-    choices_at = max(_choices_threshold(of_base, policy.limits, answer_at) for of_base in trials)
+    for of_base in trials:
+        _weigh_alike(of_base)
+    of_forms = [list(chain(*trials[form::forms])) for form in range(forms)]
+    answer_at = max(_answer_threshold(of_form, policy.limits) for of_form in of_forms)
+    choices_at = max(_choices_threshold(of_form, policy.limits, answer_at) for of_form in of_forms)
     return Operation(
         calibration=fit(bases, policy.mix, before),
         answer_at=answer_at,
@@ -116,6 +125,15 @@ class _Trial:
         self.listed = float(probabilities[:CHOICES][listed].sum())
         self.right = bool(len(entries)) and entries[0] == sample.answer
         self.right_listed = sample.answer is not None and sample.answer in entries[:CHOICES][listed]
+
+
+def _weigh_alike(trials: Sequence[_Trial]) -> None:
+    """Each kind comes to 1, however many questions of it a base has."""
+    totals: defaultdict[Kind, float] = defaultdict(float)
+    for trial in trials:
+        totals[trial.kind] += trial.weight
+    for trial in trials:
+        trial.weight /= totals[trial.kind]
 
 
 def _answer_threshold(trials: Sequence[_Trial], limits: Limits) -> float:
@@ -146,7 +164,7 @@ def _least(trials: Sequence[tuple[float, float, bool]], limit: float) -> float:
     room = limit * sum(weight for _score, weight, _faulty in trials)
     for score, weight, faulty in sorted(trials, reverse=True):
         room -= weight if faulty else 0.0
-        if room < 0:
+        if room < -_ROUNDING:
             return float(np.nextafter(score, np.inf))
     return 0.0
 

@@ -35,13 +35,7 @@ class Limits(_Strict):
 class Policy(_Strict):
     mix: Mix
     limits: Limits
-    unproven: Limits
     least_choice: Share
-
-
-def unproven(policy: Policy) -> Policy:
-    """The same for bases that nobody has asked anything yet."""
-    return policy.model_copy(update={"limits": policy.unproven})
 
 
 def load_policy(path: Path = POLICY) -> Policy:

@@ -9,23 +9,29 @@ OMP_NUM_THREADS=1 .venv/bin/python -m retrieval.prior
 import sys
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from core.settings import HOME
 from retrieval import samples
 from retrieval.calibration import Sample
 from retrieval.encoder import EMBEDDED, load_encoder
-from retrieval.encoder.protocol import Encoder
+from retrieval.encoder.protocol import Encoder, Vectors
+from retrieval.goods import GOODS, read_lookup
 from retrieval.index import KnowledgeIndex
 from retrieval.knowledge import Entry
 from retrieval.operating import PRIOR, operate_all
-from retrieval.policy import load_policy, unproven
+from retrieval.policy import load_policy
 from retrieval.samples import Asked
 from retrieval.seed import read_folder
 
 _PARTS = 3
+_MOST_QUESTIONS = 500  # made of phrasings, for a bare base
+FORMS = 2
 
 
 def bases(entries: Sequence[Entry]) -> Iterator[tuple[list[Entry], list[Asked]]]:
-    """Bases made of these entries, each with the questions that its missing phrasings leave to be asked."""
+    """Bases made of these entries, each with the questions that its missing phrasings leave to be asked: in turn as
+    they are and bare."""
     categories = sorted({entry.category for entry in entries})
     groups = [set(categories[part::_PARTS]) for part in range(_PARTS)]
     parts = [[entry for entry in entries if entry.category in group] for group in groups]
@@ -38,22 +44,33 @@ def bare(entry: Entry) -> Entry:
     return entry.model_copy(update={"similar": (), "answer": entry.question})
 
 
+class Known:
+    """Encodes each text once: most stand in several bases."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._vectors: dict[str, Vectors] = {}
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        new = [text for text in dict.fromkeys(texts) if text not in self._vectors]
+        self._vectors.update(zip(new, self._encoder.encode(new), strict=True))
+        return np.stack([self._vectors[text] for text in texts]) if texts else self._encoder.encode([])
+
+
 def made(entries: Sequence[Entry], asked: Sequence[Asked], encoder: Encoder) -> Iterator[list[Sample]]:
     """The samples of each base."""
+    known, lookups = Known(encoder), read_lookup(GOODS)
     for base, more in bases(entries):
-        index = KnowledgeIndex.build(base, encoder.encode, encoder.name)
-        there = {entry.id for entry in base}
-        # What an entry of another part answers is often answered as well by one here: neither right nor wrong.
-        clear = [question for question in asked if question.entry_id is None or question.entry_id in there]
-        questions = [*clear, *more[:: 1 + len(more) // 500]]
-        yield samples.make(index, questions, encoder.encode([question.text for question in questions]))
+        index = KnowledgeIndex.build(base, known.encode, encoder.name, lookups)
+        questions = [*asked, *more[:: 1 + len(more) // _MOST_QUESTIONS]]
+        yield samples.make(index, questions, known.encode)
 
 
 def main() -> None:
     encoder = load_encoder(EMBEDDED, HOME / "var" / "models" / "encoder")
     asked = samples.read_asked(HOME / "nlu_data" / "knowledge_calibration.jsonl")
     found = list(made(read_folder(HOME / "nlu_data" / "knowledge"), asked, encoder))
-    prior = operate_all(found, unproven(load_policy()))
+    prior = operate_all(found, load_policy(), forms=FORMS)
     PRIOR.write_text(prior.model_dump_json(indent=1) + "\n", encoding="utf-8")
     sys.stdout.write(prior.model_dump_json(indent=1) + "\n")
 

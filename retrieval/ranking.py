@@ -7,27 +7,26 @@ from numpy.typing import NDArray
 
 from retrieval.encoder.protocol import Vectors
 from retrieval.goods import agree, without
-from retrieval.index import KnowledgeIndex, Positions, Segment
+from retrieval.index import KnowledgeIndex, Positions, Segment, TextIndex
 from retrieval.lexical import Floats, Keys, keys_of
 
 Features = NDArray[np.float64]
 
 DEPTH = 10
-FEATURES = ("best", "mean", "body", "lexical", "body_lexical", "coverage", "agrees")
+FEATURES = ("best", "mean", "body", "coverage", "agrees")
 COSINES = 3  # so many of the features are cosines, the first as it is and the others as differences from it
-# The first sum, which only chooses the DEPTH entries that calibration then weighs. For an entry of one phrasing and
-# no other words in its answer it is cosine + .05 BM25, which lifts recall@1 on every public set (see README).
-_WEIGHTS = np.array([1.0, 0.25, 0.5, 0.05, 0.0, 0.0, 0.0])
+# The first sum, which only chooses the DEPTH entries that calibration then weighs: what the prior's weights come to.
+_WEIGHTS = np.array([1.0, 0.25, 0.25, 0.015, 0.01])
 _LOOK_AT = 48
+_LEAST_REST = 3  # grams: two characters and the pair they are
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """At most DEPTH entries, best first, as positions in the index. `features` (n, 7), a row an entry: the best cosine
-    of its phrasings; how far their mean, and its body, lie from that; BM25 of the best phrasing and of the body (as
-    shares of this question's best); the share of the question that its texts cover, times the root of the question's
-    length (half of a long question tells more than half of a short one); and 1 when the question names goods that it
-    is about. What an entry does not have is 0.
+    """At most DEPTH entries, best first, as positions in the index. `features` (n, 5), a row an entry: the best cosine
+    of its phrasings; how far their mean, and its body, lie from that; the share of the question that its texts cover,
+    times the root of the question's length (half of a long question tells more than half of a short one); and 1 when
+    the question names goods that it is about. What an entry does not have is 0.
     `field`: cosine of the question and the middle of the base; share of its grams that the base has anywhere."""
 
     entries: Positions
@@ -43,14 +42,23 @@ class Without:
     phrasing: int | None = None
 
 
-def rank(index: KnowledgeIndex, question: str, vector: Vectors, leaving: Without | None = None) -> Ranking:
-    """`vector` is the question's unit vector (d,). Entries about other goods than the question names are left out."""
+def said_in(index: KnowledgeIndex, question: str) -> tuple[str, ...]:
+    """The question, and what it says besides the goods that entries are about: 空气炸锅三天了还不发货 asks for what the
+    entry on late parcels answers, and agreement sees to the goods."""
+    rest = without(question, index.goods.named(question) & index.goods.claimed)
+    return (question, rest) if _LEAST_REST <= len(keys_of(rest)) < len(keys_of(question)) else (question,)
+
+
+def rank(index: KnowledgeIndex, question: str, vectors: Vectors, leaving: Without | None = None) -> Ranking:
+    """`vectors` (n, d): of what `said_in` gives; or (d,) of the question alone. Entries about other goods than the
+    question names are left out."""
+    vectors = np.atleast_2d(vectors)
     named = index.goods.named(question)
     keys = keys_of(question)
     # Goods an entry can be about count as agreement, and no more: sharing their name is no sign of a shared question.
     beside = keys_of(without(question, named & index.goods.claimed))
     weights = index.telling(keys)
-    asked = _Asked(vector, keys, weights, np.isin(keys, beside) if len(beside) else np.ones(len(keys), bool), named)
+    asked = _Asked(vectors, keys, weights, np.isin(keys, beside) if len(beside) else np.ones(len(keys), bool), named)
     found, first = [], 0
     for segment in index.segments:
         skipped = Without(leaving.entry - first, leaving.phrasing) if leaving else None
@@ -59,17 +67,15 @@ def rank(index: KnowledgeIndex, question: str, vector: Vectors, leaving: Without
         first += len(segment.catalogue)
     entries = np.concatenate([positions for positions, _features in found])
     features = np.concatenate([rows for _positions, rows in found])
-    for column in (FEATURES.index("lexical"), FEATURES.index("body_lexical")):
-        features[:, column] /= max(float(features[:, column].max(initial=0.0)), 1e-9)
     order = np.argsort(-(features @ _WEIGHTS), kind="stable")[:DEPTH]
-    return Ranking(entries[order], features[order], (float(index.centre @ vector), _known(index, asked)))
+    return Ranking(entries[order], features[order], (float(index.centre @ vectors[0]), _known(index, asked)))
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """A question: its vector, its grams with their IDF, which `count` beside the goods' names, and the goods."""
+    """A question: its vectors, its grams with their IDF, which `count` beside the goods' names, and the goods."""
 
-    vector: Vectors
+    vectors: Vectors
     keys: Keys
     telling: Floats
     count: NDArray[np.bool_]
@@ -77,10 +83,10 @@ class _Asked:
 
 
 def _looked_at(segment: Segment, asked: _Asked, leaving: Without | None) -> tuple[Positions, Features]:
-    """A segment's candidates (n,) with their features; those of BM25 not yet as shares."""
+    """A segment's candidates (n,) with their features."""
     catalogue, said, written = segment.catalogue, segment.phrasings, segment.bodies
-    owners = catalogue.owners[said.candidates(asked.vector, asked.keys, asked.telling, _LOOK_AT)]
-    with_body = written.candidates(asked.vector, asked.keys, asked.telling, _LOOK_AT // 2)
+    owners = catalogue.owners[said.candidates(asked.vectors, asked.keys, asked.telling, _LOOK_AT)]
+    with_body = written.candidates(asked.vectors, asked.keys, asked.telling, _LOOK_AT // 2)
     entries = np.union1d(owners, catalogue.having_body[with_body]).astype(np.int64)
     entries = entries[[_may_answer(segment, int(entry), asked.named) for entry in entries]]
     if leaving is not None and leaving.phrasing is None:
@@ -94,25 +100,28 @@ def _looked_at(segment: Segment, asked: _Asked, leaving: Without | None) -> tupl
     there = np.ones(len(phrasings), bool)
     if leaving is not None and leaving.phrasing is not None and 0 <= leaving.entry < len(catalogue):
         there = phrasings != catalogue.starts[leaving.entry] + leaving.phrasing
-    cosines = np.where(there, said.dense.vectors(phrasings) @ asked.vector, 0.0)
+    cosines = np.where(there, _cosines(said, phrasings, asked), 0.0)
     times = said.postings.counts(asked.keys, phrasings) * there
-    bm25 = said.postings.bm25(times, asked.telling, phrasings)
     best = np.maximum.reduceat(cosines, firsts)
     means = np.add.reduceat(cosines, firsts) / np.maximum(np.add.reduceat(there, firsts, dtype=np.int64), 1)
 
     has_body = catalogue.bodies[entries] >= 0
     bodies = catalogue.bodies[entries][has_body].astype(np.int64)
-    body, body_bm25, in_body = np.zeros(len(entries)), np.zeros(len(entries)), np.zeros((len(asked.keys), len(entries)))
-    body[has_body] = written.dense.vectors(bodies) @ asked.vector - best[has_body]
-    in_body[:, has_body] = body_times = written.postings.counts(asked.keys, bodies)
-    body_bm25[has_body] = written.postings.bm25(body_times, asked.telling, bodies)
+    body, in_body = np.zeros(len(entries)), np.zeros((len(asked.keys), len(entries)))
+    body[has_body] = _cosines(written, bodies, asked) - best[has_body]
+    in_body[:, has_body] = written.postings.counts(asked.keys, bodies)
 
     matters = np.where(asked.count, asked.telling, 0.0)
     has = np.maximum.reduceat(times, firsts, axis=1) + in_body > 0
     coverage = matters @ has / max(float(matters.sum()), 1e-9) * np.sqrt(asked.count.sum())
     agrees = [bool(asked.named) and int(entry) in catalogue.about for entry in entries]
-    rows = [best, means - best, body, np.maximum.reduceat(bm25, firsts), body_bm25, coverage, np.array(agrees, float)]
+    rows = [best, means - best, body, coverage, np.array(agrees, float)]
     return entries, np.stack(rows, axis=1, dtype=np.float64)
+
+
+def _cosines(texts: TextIndex, positions: Positions, asked: _Asked) -> NDArray[np.float32]:
+    cosines: NDArray[np.float32] = (texts.dense.vectors(positions) @ asked.vectors.T).max(axis=1)
+    return cosines
 
 
 def _may_answer(segment: Segment, entry: int, named: frozenset[str]) -> bool:

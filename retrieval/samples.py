@@ -3,17 +3,17 @@ also asked as if the entry that answers it (or, for a phrasing, that phrasing) w
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from core.errors import InvalidInput
 from retrieval.calibration import Kind, Sample
-from retrieval.encoder.protocol import Vectors
-from retrieval.index import KnowledgeIndex, Positions
-from retrieval.ranking import Ranking, Without, rank
+from retrieval.index import Encode, KnowledgeIndex, Positions
+from retrieval.ranking import Ranking, Without, rank, said_in
 
 # More than this many of a kind make the fit slower, not better.
 _MOST = 500
@@ -24,60 +24,79 @@ _HELD_BACK_BESIDE_ASKED = 0.25
 
 @dataclass(frozen=True)
 class Asked:
-    """A question and the id of the entry that answers it, None when none does."""
+    """A question and the id of the entry that answers it, None when none does. `off_topic`: no base of this shop ever
+    would; without it such a question is about the shop, and somebody may write its entry one day."""
 
     text: str
     entry_id: str | None
+    off_topic: bool = False
 
 
 def read_asked(path: Path) -> list[Asked]:
-    """Lines of `{"text", "id"}`. Raises InvalidInput naming file and line."""
+    """Lines of `{"text", "id", "off_topic"?}`. Raises InvalidInput naming file and line."""
     asked = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         if line.strip():
             try:
                 fields = json.loads(line)
-                asked.append(Asked(fields["text"], fields["id"]))
+                asked.append(Asked(fields["text"], fields["id"], fields.get("off_topic", False)))
             except (json.JSONDecodeError, KeyError, TypeError) as error:
                 raise InvalidInput(f'{path}:{number}: needs {{"text": …, "id": … or null}}: {error!r}') from error
     return asked
 
 
-def make(index: KnowledgeIndex, asked: Sequence[Asked], asked_vectors: Vectors) -> list[Sample]:
-    """Asked questions about entries that the index does not have count as unanswerable."""
+def make(index: KnowledgeIndex, asked: Sequence[Asked], encode: Encode) -> list[Sample]:
+    """What an entry answers that the index does not have, another one here may answer as well: neither right nor wrong.
+    Of questions about another base, of which the index has no entry at all, only those off topic are used."""
+    answers = [None if question.entry_id is None else index.position(question.entry_id) for question in asked]
+    same_base = any(answer is not None for answer in answers)
+    missing, similar = _held_back(index)
+    ranked = _Ranked(index, [question.text for question in asked], {*missing, *similar}, encode)
     samples = []
-    for question, vector in zip(asked, asked_vectors, strict=True):
-        answer = None if question.entry_id is None else index.position(question.entry_id)
-        ranking = rank(index, question.text, vector)
-        if answer is None:
-            samples.append(Sample("unanswerable", ranking, None, asked=True))
-        else:
-            missing = rank(index, question.text, vector, Without(answer))
-            samples += [Sample("answerable", ranking, answer, asked=True), Sample("missing", missing, None, asked=True)]
-    return samples + _held_back(index, Counter(sample.kind for sample in samples))
-
-
-def _held_back(index: KnowledgeIndex, asked: Mapping[Kind, int]) -> list[Sample]:
-    """From the large segment: what stands beside it is little."""
-    segment = index.segments[0]
-    starts, owners = segment.catalogue.starts, segment.catalogue.owners
-    everything = np.flatnonzero(~segment.gone[owners])
-    missing, similar = _some(everything), _some(np.setdiff1d(everything, starts[:-1]))
-    samples = []
+    for question, answer in zip(asked, answers, strict=True):
+        if answer is not None:
+            samples.append(Sample("answerable", ranked(question.text), answer, asked=True))
+            samples.append(Sample("missing", ranked(question.text, Without(answer)), None, asked=True))
+        elif question.entry_id is None and (same_base or question.off_topic):
+            kind: Kind = "unanswerable" if question.off_topic else "missing"
+            samples.append(Sample(kind, ranked(question.text), None, asked=True))
+    kinds = Counter(sample.kind for sample in samples)
+    catalogue = index.segments[0].catalogue
     for phrasing in missing:
-        ranking = _ranked(index, phrasing, Without(int(owners[phrasing])))
-        samples.append(Sample("missing", ranking, None, _weight(asked["missing"], len(missing))))
+        leaving = Without(int(catalogue.owners[phrasing]))
+        weight = _weight(kinds["missing"], len(missing))
+        samples.append(Sample("missing", ranked(catalogue.phrasing(phrasing), leaving), None, weight))
     for phrasing in similar:
-        owner = int(owners[phrasing])
-        ranking = _ranked(index, phrasing, Without(owner, phrasing - int(starts[owner])))
-        samples.append(Sample("answerable", ranking, owner, _weight(asked["answerable"], len(similar))))
+        owner = int(catalogue.owners[phrasing])
+        leaving = Without(owner, phrasing - int(catalogue.starts[owner]))
+        weight = _weight(kinds["answerable"], len(similar))
+        samples.append(Sample("answerable", ranked(catalogue.phrasing(phrasing), leaving), owner, weight))
     return samples
 
 
-def _ranked(index: KnowledgeIndex, phrasing: int, leaving: Without) -> Ranking:
+class _Ranked:
+    """Ranks asked questions and phrasings of the large segment, whose vectors are there."""
+
+    def __init__(self, index: KnowledgeIndex, asked: Sequence[str], phrasings: Set[int], encode: Encode) -> None:
+        self._index = index
+        segment, own = index.segments[0], np.array(sorted(phrasings), np.int64)
+        texts = [segment.catalogue.phrasing(int(phrasing)) for phrasing in own]
+        rests = chain(*(said_in(index, text)[1:] for text in texts))
+        more = list(dict.fromkeys(chain(*(said_in(index, text) for text in asked), rests)))
+        self._vectors = dict(zip(texts, segment.phrasings.dense.vectors(own), strict=True))
+        self._vectors |= zip(more, encode(more), strict=True)
+
+    def __call__(self, text: str, leaving: Without | None = None) -> Ranking:
+        vectors = np.stack([self._vectors[said] for said in said_in(self._index, text)])
+        return rank(self._index, text, vectors, leaving)
+
+
+def _held_back(index: KnowledgeIndex) -> tuple[list[int], list[int]]:
+    """Phrasings asked without their entry, and without themselves. Of the large segment: what stands beside it is
+    little."""
     segment = index.segments[0]
-    vector = segment.phrasings.dense.vectors(np.array([phrasing]))[0]
-    return rank(index, segment.catalogue.phrasing(phrasing), vector, leaving)
+    there = np.flatnonzero(~segment.gone[segment.catalogue.owners])
+    return _some(there), _some(np.setdiff1d(there, segment.catalogue.starts[:-1]))
 
 
 def _weight(asked: int, held_back: int) -> float:

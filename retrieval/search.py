@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from core.bus import Bus
 from core.errors import KefuError
@@ -27,11 +27,10 @@ from retrieval.encoder.protocol import Encoder, Vectors
 from retrieval.index import KnowledgeIndex
 from retrieval.operating import Operation, Report, Stored
 from retrieval.policy import POLICY, load_policy
-from retrieval.ranking import rank
+from retrieval.ranking import rank, said_in
 from retrieval.vectors import VectorCache
 
 ASKED = HOME / "nlu_data" / "knowledge_calibration.jsonl"
-GOODS = HOME / "nlu_data" / "lookups" / "product.yml"
 _OPERATION = "operation.json"
 # A lost event, and an entry that was edited where no bus reaches, is made good after so long.
 _LOOK_AGAIN_SECONDS = 60.0
@@ -69,8 +68,9 @@ class Snapshot:
     operation: Operation
     fitted_to: str
 
-    def search(self, text: str, vector: Vectors, now: datetime) -> SearchResult:
-        found = self.ranked(text, vector)
+    def search(self, text: str, vectors: Vectors, now: datetime) -> SearchResult:
+        """`vectors`: as for `rank`."""
+        found = self.ranked(text, vectors)
         outcome = self.operation.outcome(np.array([probability for _entry, probability in found]))
         # An expired entry keeps its place in the ranking: what stands behind it is no answer to this question.
         if outcome == "answer" and not found[0][0].holds_at(now):
@@ -81,9 +81,9 @@ class Snapshot:
         ]
         return SearchResult("none" if not listed else outcome, tuple(listed))
 
-    def ranked(self, text: str, vector: Vectors) -> list[tuple[Indexed, float]]:
+    def ranked(self, text: str, vectors: Vectors) -> list[tuple[Indexed, float]]:
         """The nearest entries with their probabilities, best first, whether valid now or not."""
-        ranking = rank(self.index, text, vector)
+        ranking = rank(self.index, text, vectors)
         probabilities = self.operation.calibration.probabilities(ranking)
         order = np.argsort(-probabilities, kind="stable")
         return [(self.index.entry(int(ranking.entries[i])), float(probabilities[i])) for i in order]
@@ -111,7 +111,8 @@ class _Changes:
 
 
 class KnowledgeSearch:
-    """Made by `open`. `search` is synchronous, takes about a millisecond and may be called from any thread."""
+    """Made by `open`. `search` is synchronous, takes about a millisecond (and encodes once more what
+    names goods) and may be called from any thread."""
 
     def __init__(self, database: Database, encoder: Encoder, index_dir: Path, asked: Path) -> None:
         self._database = database
@@ -120,7 +121,7 @@ class KnowledgeSearch:
         self._asked = asked
         self._vectors = VectorCache(index_dir, "knowledge", encoder)
         self._new_vectors = VectorCache(index_dir, "knowledge-changes", encoder)
-        self._goods = goods.read_lookup(GOODS) if GOODS.is_file() else []
+        self._goods = goods.read_lookup(goods.GOODS) if goods.GOODS.is_file() else []
         self._changes = _Changes(knowledge.ALWAYS, {}, {})
         self._indexing, self._fitting = asyncio.Lock(), asyncio.Lock()
         self._followers: list[asyncio.Task[None]] = []
@@ -131,6 +132,7 @@ class KnowledgeSearch:
         cls, database: Database, encoder: Encoder, index_dir: Path, *, bus: Bus | None = None, asked: Path = ASKED
     ) -> "KnowledgeSearch":
         """Ready to search. With a bus it follows changes until `close`. `asked`: the questions to calibrate on."""
+        await _claim_phrasings(database)
         search = cls(database, encoder, index_dir, asked)
         entries = await search._entries()
         search._changes = _Changes.none_after(entries)
@@ -156,7 +158,10 @@ class KnowledgeSearch:
 
     def search(self, text: str, vector: Vectors, now: datetime | None = None) -> SearchResult:
         """`vector`: of the text, by this search's encoder, shape (d,)."""
-        return self._snapshot.search(text, vector, now or datetime.now(UTC))
+        snapshot = self._snapshot
+        rest = said_in(snapshot.index, text)[1:]
+        vectors = np.stack([vector, *self.encoder.encode(rest)])
+        return snapshot.search(text, vectors, now or datetime.now(UTC))
 
     def find(self, text: str) -> SearchResult:
         """Encode and search."""
@@ -218,8 +223,7 @@ class KnowledgeSearch:
         if stored is not None and stored.key == key:
             return stored.operation
         asked = samples.read_asked(self._asked) if self._asked.is_file() else []
-        vectors = VectorCache(self._index_dir, "asked", self.encoder).encode([question.text for question in asked])
-        made = samples.make(index, asked, vectors)
+        made = samples.make(index, asked, VectorCache(self._index_dir, "asked", self.encoder).encode)
         operation = operating.operate(made, load_policy(), operating.read_prior())
         Stored(key=key, operation=operation).write(path)
         logger.info("knowledge search calibrated", answer_at=round(operation.answer_at, 3), questions=len(made))
@@ -254,3 +258,10 @@ class KnowledgeSearch:
             await work()
         except (KefuError, SQLAlchemyError, OSError) as error:
             logger.error("knowledge index not renewed; the last one serves on", error=str(error))
+
+
+async def _claim_phrasings(database: Database) -> None:
+    """In a database from before phrasings were noted. Another process that starts just now may be the first."""
+    with contextlib.suppress(IntegrityError):
+        async with database.begin() as conn:
+            await knowledge.claim_all(conn)

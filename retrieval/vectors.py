@@ -4,46 +4,59 @@ import os
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
-from zipfile import BadZipFile
+from typing import Any
 
 import numpy as np
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
 
 from retrieval.encoder.protocol import Encoder, Vectors
 
+_KEY = 16  # bytes
+
 
 class VectorCache:
-    """One file a purpose and encoder. Two writers at once do no harm: the last one's file stays."""
+    """One file a purpose and encoder, mapped while it is read and not kept: those of a million texts take 1.5 GB. Two
+    writers at once do no harm: the last one's file stays."""
 
     def __init__(self, folder: Path, purpose: str, encoder: Encoder) -> None:
         self._encoder = encoder
-        self._path = folder / f"{purpose}-{sha256(encoder.name.encode()).hexdigest()[:12]}.npz"
-        self._keys, self._vectors = self._read()
+        self._path = folder / f"{purpose}-{sha256(encoder.name.encode()).hexdigest()[:12]}.npy"
+        self._form = np.dtype([("key", f"V{_KEY}"), ("vector", np.float32, (encoder.dimension,))])
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """As `Encoder.encode`. Kept for the next time are exactly these texts."""
-        keys = [sha256(text.encode()).digest()[:16] for text in texts]
-        row = {key: i for i, key in enumerate(self._keys)}
+        stored = self._read()
+        packed = stored["key"].tobytes()
+        stored_keys = [packed[start : start + _KEY] for start in range(0, len(packed), _KEY)]
+        keys = [sha256(text.encode()).digest()[:_KEY] for text in texts]
+        row = {key: i for i, key in enumerate(stored_keys)}
         new = [i for i, key in enumerate(keys) if key not in row]
         old = [i for i, key in enumerate(keys) if key in row]
         vectors = np.empty((len(texts), self._encoder.dimension), np.float32)
-        vectors[old] = self._vectors[[row[keys[i]] for i in old]]
+        vectors[old] = stored["vector"][[row[keys[i]] for i in old]]
+        del stored
         vectors[new] = self._encoder.encode([texts[i] for i in new])
-        if keys != self._keys:
-            self._keys, self._vectors = keys, vectors
-            self._write()
+        if keys != stored_keys:
+            self._write(keys, vectors)
         return vectors
 
-    def _read(self) -> tuple[list[bytes], Vectors]:
+    def _read(self) -> NDArray[Any]:
         try:
-            with self._path.open("rb") as file, np.load(file) as stored:
-                return [key.tobytes() for key in stored["keys"]], stored["vectors"]
-        except (FileNotFoundError, BadZipFile, EOFError, KeyError, ValueError):  # none yet, or half of one: encode anew
-            return [], np.empty((0, self._encoder.dimension), np.float32)
+            stored: NDArray[Any] = np.load(self._path, mmap_mode="r")
+        except (FileNotFoundError, EOFError, ValueError):  # none yet, or half of one: encode anew
+            return np.empty(0, self._form)
+        return stored if stored.dtype == self._form else np.empty(0, self._form)
 
-    def _write(self) -> None:
+    def _write(self, keys: Sequence[bytes], vectors: Vectors) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         partial = self._path.with_suffix(f".{os.getpid()}.partial")
-        with partial.open("wb") as file:
-            keys = np.array([np.frombuffer(key, np.uint8) for key in self._keys], np.uint8).reshape(-1, 16)
-            np.savez(file, keys=keys, vectors=self._vectors)
+        if not keys:  # nothing cannot be mapped
+            self._path.unlink(missing_ok=True)
+            return
+        rows = open_memmap(partial, "w+", self._form, (len(keys),))
+        rows["key"] = np.frombuffer(b"".join(keys), f"V{_KEY}")
+        rows["vector"] = vectors
+        rows.flush()
+        del rows
         partial.replace(self._path)

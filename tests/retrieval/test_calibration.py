@@ -9,7 +9,7 @@ import pytest
 
 from core.errors import SettingsError
 from retrieval.calibration import Calibration, Kind, Sample, expected_calibration_error, fit, shares
-from retrieval.operating import PRIOR, Operation, Stored, operate, read_prior
+from retrieval.operating import PRIOR, Operation, Stored, operate, operate_all, read_prior
 from retrieval.policy import Limits, Mix, Policy, load_policy
 from retrieval.ranking import FEATURES, Ranking
 
@@ -19,10 +19,10 @@ RNG = np.random.default_rng(7)
 
 def made(kind: Kind, quality: float) -> Sample:
     """The right entry, if there is one, is number 0 and stands out by `quality`; others are noise."""
-    features = RNG.normal(0, 1, (6, len(FEATURES))) * [0.02, 0.01, 0.01, 0.2, 0.2, 0.3, 0]
+    features = RNG.normal(0, 1, (6, len(FEATURES))) * [0.02, 0.01, 0.01, 0.3, 0]
     features[:, 0] += 0.88
     if kind == "answerable":
-        features[0] += np.array([0.05, 0.01, 0.01, 0.3, 0.3, 0.6, 0]) * quality
+        features[0] += np.array([0.05, 0.01, 0.01, 0.6, 0]) * quality
     entries = RNG.permutation(6)
     field = (float(RNG.normal(0.9, 0.01)), 0.8)
     return Sample(kind, Ranking(entries, features[entries], field), 0 if kind == "answerable" else None)
@@ -36,8 +36,7 @@ def samples() -> list[Sample]:
 
 def policy(**limits: float) -> Policy:
     usual = dict.fromkeys(Limits.model_fields, 1.0)
-    limited = Limits(**usual | limits)
-    return Policy(mix=MIX, limits=limited, unproven=limited, least_choice=0.05)
+    return Policy(mix=MIX, limits=Limits(**usual | limits), least_choice=0.05)
 
 
 def test_probabilities_mean_what_they_say_on_unseen_questions(samples: list[Sample]) -> None:
@@ -113,6 +112,15 @@ def test_a_base_nobody_has_asked_answers_no_sooner_than_the_prior(samples: list[
     assert operate(samples, policy(), prior).answer_at == 0.9
     asked = [replace(sample, asked=True) for sample in samples]
     assert operate(asked, policy(), prior).answer_at < 0.9
+
+
+def test_limits_hold_for_each_form_of_base(samples: list[Sample]) -> None:
+    """A base that is off by much alone, beside one that is not: together half as much is wrong as there."""
+    hard = [replace(sample, kind="missing", answer=None) if sample.answer == 0 else sample for sample in samples]
+    limited = policy(answer_to_missing=0.2)
+    together = operate_all([samples, hard], limited)
+    each = operate_all([samples, hard], limited, forms=2)
+    assert each.answer_at > together.answer_at > 0
 
 
 def test_outcomes(samples: list[Sample]) -> None:

@@ -68,6 +68,23 @@ async def test_outcomes(search: KnowledgeSearch, question: str, outcome: str, fi
         assert result.candidates[0].probability > 0.5
 
 
+@pytest.mark.parametrize(
+    ("question", "entry"),
+    [
+        ("空气炸锅都三天了还不发货", "kb-ship-late"),
+        ("电饭煲能退吗", "kb-return-7days"),
+        ("洗衣机能货到付款吗", "kb-pay-cod"),
+        ("粉底液是正品吗", "kb-service-authentic"),
+    ],
+)
+async def test_a_rule_of_the_shop_is_found_whatever_goods_are_named(
+    search: KnowledgeSearch, question: str, entry: str
+) -> None:
+    result = search.find(question)
+    assert result.outcome != "none"
+    assert entry in {candidate.entry_id for candidate in result.candidates}
+
+
 async def test_choices_are_few_and_worth_listing(search: KnowledgeSearch) -> None:
     results = [search.find(question) for question in ("运费", "退款", "券", "保修", "尺码", "发票")]
     offered = [result for result in results if result.outcome == "choices"]
@@ -161,13 +178,13 @@ async def test_the_operating_point_holds_its_limits(search: KnowledgeSearch) -> 
     rates = search.report.rates
     assert rates["answerable"].answered_wrong <= 0.07
     assert rates["missing"].answered_wrong <= 0.15 + 1e-9
-    assert rates["unanswerable"].answered_wrong <= 0.05
-    assert rates["answerable"].answered_right >= 0.45
+    assert rates["unanswerable"].answered_wrong <= 0.01 + 1e-9
+    assert rates["answerable"].answered_right >= 0.42
     assert search.report.expected_calibration_error < 0.1
 
 
 async def test_held_out_questions(search: KnowledgeSearch) -> None:
-    """Never calibrated on. The floors are a little under what is reached (README)."""
+    """Never calibrated on. The floors lie two standard deviations under what is reached (README)."""
     from retrieval.samples import read_asked
 
     held_out = HOME / "nlu_data" / "heldout" / "knowledge.jsonl"
@@ -179,8 +196,8 @@ async def test_held_out_questions(search: KnowledgeSearch) -> None:
     first = [r.candidates[0].entry_id == q.entry_id for q, r in known]
     helped = [r.outcome != "none" and q.entry_id in {c.entry_id for c in r.candidates} for q, r in known]
     unknown = [r.outcome == "answer" for q, r in results if not q.entry_id]
-    assert sum(first) / len(known) >= 0.78
-    assert sum(right) / len(known) >= 0.45
-    assert sum(helped) / len(known) >= 0.78
-    assert sum(r.outcome == "answer" for _q, r in known) - sum(right) <= 0.05 * len(known)
-    assert sum(unknown) / len(unknown) <= 0.05
+    assert sum(first) / len(known) >= 0.66
+    assert sum(right) / len(known) >= 0.31
+    assert sum(helped) / len(known) >= 0.71
+    assert sum(r.outcome == "answer" for _q, r in known) - sum(right) <= 0.03 * len(known)
+    assert sum(unknown) / len(unknown) <= 0.06

@@ -22,6 +22,7 @@ from rich.table import Table
 from core.errors import InvalidInput
 from core.settings import load_settings
 from retrieval import samples
+from retrieval.calibration import expected_calibration_error
 from retrieval.encoder import load_encoder
 from retrieval.encoder.protocol import Encoder
 from retrieval.index import KnowledgeIndex
@@ -36,7 +37,9 @@ console = Console(stderr=True, highlight=False)
 
 @dataclass(frozen=True)
 class Figures:
-    """Shares of the questions of their kind; times in ms include encoding; memory in MB is the whole process."""
+    """Shares of the questions of their kind. `ece`: how far the first candidate's probability lies from how often it is
+    right, over all questions that an entry of the whole base answers. Times in ms include encoding; memory in MB is
+    the whole process."""
 
     entries: int
     build_seconds: float
@@ -49,6 +52,7 @@ class Figures:
     offered_with_right: float
     offered_without: float
     none: float
+    ece: float
     removed: int
     removed_answered: float | None
     removed_offered: float | None
@@ -70,7 +74,7 @@ def run(kb: Path, queries: Path, ood: Path | None = None, json: bool = False, ha
     console.print(f"{kb.name}: indexing and calibrating {len(kept)} entries …")
     index = KnowledgeIndex.build(kept, encoder.encode, encoder.name)
     calibrating = samples.read_asked(ASKED)
-    made = samples.make(index, calibrating, encoder.encode([question.text for question in calibrating]))
+    made = samples.make(index, calibrating, encoder.encode)
     snapshot = Snapshot(index, operate(made, load_policy(), read_prior()), index.fingerprint)
     built = time.perf_counter() - started
     asked = samples.read_asked(queries)
@@ -88,16 +92,20 @@ def _measure(
     there = {question.text for question in asked if snapshot.index.position(str(question.entry_id)) is not None}
     known = [question for question in asked if question.text in there]
     gone = [question for question in asked if question.text not in there]
-    ranks, outcomes, times = [], Counter[str](), []
+    ranks, firsts, outcomes, times = [], [], Counter[str](), []
     for question in known:
         started = time.perf_counter()
         vector = encoder.encode([question.text])[0]
         result = snapshot.search(question.text, vector, datetime.now(UTC))
         times.append((time.perf_counter() - started) * 1000)
         outcomes[_outcome(result, str(question.entry_id))] += 1
-        order = [entry.id for entry, _probability in snapshot.ranked(question.text, vector)]
+        found = snapshot.ranked(question.text, vector)
+        order = [entry.id for entry, _probability in found]
+        firsts.append(found[0][1] if found else 0.0)
         ranks.append(order.index(question.entry_id) + 1 if question.entry_id in order else np.inf)
     rank = np.array(ranks)
+    firsts += [_first(snapshot, question.text, encoder) for question in gone]
+    sure, right = np.array(firsts), np.concatenate([rank <= 1, np.zeros(len(gone), bool)])
     gone_as, off_topic_as = _outcomes(snapshot, encoder, gone), _outcomes(snapshot, encoder, off_topic)
     return Figures(
         entries=snapshot.index.size,
@@ -107,6 +115,7 @@ def _measure(
         recall_at_5=_share(rank <= 5),
         mrr_at_10=round(float(np.where(rank <= 10, 1 / rank, 0.0).mean()), 4),
         **{name: round(outcomes[name] / max(len(known), 1), 4) for name in _OUTCOMES},
+        ece=round(expected_calibration_error(sure, right, np.ones(len(sure))), 4),
         removed=len(gone),
         removed_answered=gone_as.get("answer"),
         removed_offered=gone_as.get("choices"),
@@ -139,6 +148,11 @@ def _outcomes(snapshot: Snapshot, encoder: Encoder, asked: Sequence[Asked]) -> d
     now = datetime.now(UTC)
     got = Counter(snapshot.search(q.text, v, now).outcome for q, v in zip(asked, vectors, strict=True))
     return {outcome: round(got[outcome] / len(asked), 4) for outcome in ("answer", "choices", "none")}
+
+
+def _first(snapshot: Snapshot, text: str, encoder: Encoder) -> float:
+    found = snapshot.ranked(text, encoder.encode([text])[0])
+    return found[0][1] if found else 0.0
 
 
 def _share(hits: Iterable[Any]) -> float:
