@@ -30,6 +30,8 @@ FORM_SLOTS = (
     "order_number",
     "return_reason",
     "new_address",
+    "partial_address",
+    "address_missing",
     "invoice_title",
     "points_amount",
     "ticket_body",

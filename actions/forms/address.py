@@ -3,6 +3,7 @@
 import re
 from typing import ClassVar
 
+from actions.addresses import Parts, read_parts
 from actions.backends.protocols import Order, OrderStatus, Refusal
 from actions.base import Answer, MemberAction
 from actions.forms.form import FALLBACK, Submit
@@ -27,9 +28,13 @@ def is_plausible(address: str) -> bool:
     return bool(_REGION.search(address)) and bool(_PLACE.search(address)) and bool(_NUMBER.search(address))
 
 
+def _bare(text: str) -> str:
+    return _LEAD_IN.sub("", text, count=1).strip(" ,，。.！!~～")
+
+
 def read_address(text: str, entity: str | None) -> str | None:
     """The address in an utterance, if there is a plausible one; the longest reading of it."""
-    bare = _LEAD_IN.sub("", text, count=1).strip(" ,，。.！!~～")
+    bare = _bare(text)
     readings = (bare, text.strip(), entity or "")
     if entity and is_plausible(entity) and len(entity) * 2 >= len(bare):
         return entity
@@ -55,28 +60,47 @@ class AddressForm(OrderForm):
         return False
 
     def prefill(self, turn: Turn, answer: Answer) -> None:
-        if address := read_address(turn.text, turn.entity("address")):
-            answer.set(new_address=address)
+        if said := read_address(turn.text, turn.entity("address")) or turn.entity("address"):
+            self._keep(read_parts(said), answer)
 
     async def take_new_address(self, turn: Turn, answer: Answer) -> None:
-        if address := read_address(turn.text, turn.entity("address")):
-            answer.set(new_address=address, form_failures=0)
-        elif turn.intent not in _ADDRESS_INTENTS or (turn.intent == FALLBACK and turn.faq.outcome != "none"):
+        entity = turn.entity("address")
+        said = read_address(turn.text, entity)
+        if not said and (
+            turn.intent not in _ADDRESS_INTENTS or (turn.intent == FALLBACK and turn.faq.outcome != "none")
+        ):
             return
-        elif turn.intent == self.trigger and not turn.entity("address"):
+        if turn.intent == self.trigger and not entity and not said:
             answer.set(new_address=None)
+            return
+        known = read_parts(turn.slots.get("partial_address") or "")
+        parts = known.completed_by(read_parts(said or entity or _bare(turn.text)))
+        if self._keep(parts, answer):
+            answer.set(form_failures=0)
+        elif said and turn.form_failures:  # asked for once: a new district may be on no list
+            answer.set(new_address=said, form_failures=0)
         else:
             self.fail(turn, answer, "new_address", "utter_address_incomplete")
 
     async def take_confirm(self, turn: Turn, answer: Answer) -> None:
         """不对，是张江路 8 号 is a better address, not a no; a part of one asks for the whole again."""
         better = read_address(turn.text, turn.entity("address"))
-        if better and better != turn.slots["new_address"] and turn.intent in _ADDRESS_INTENTS:
-            answer.set(new_address=better, confirm=None)
+        if better and turn.intent in _ADDRESS_INTENTS and better not in turn.slots["new_address"]:
+            answer.set(new_address=None, confirm=None)
+            self._keep(read_parts(better), answer)
         elif turn.intent == "deny" and any(char.isdigit() for char in turn.text):  # 不是，是 1803
             answer.set(new_address=None)
         else:
             await super().take_confirm(turn, answer)
+
+    def _keep(self, parts: Parts, answer: Answer) -> bool:
+        """Whether it is a whole address; of a part, the next question says what is missing."""
+        if parts.missing is None:
+            answer.set(new_address=parts.whole, partial_address=None, address_missing=None)
+            return True
+        if not parts.is_empty:
+            answer.set(partial_address=parts.whole, address_missing=parts.missing)
+        return False
 
 
 class SubmitAddress(Submit, MemberAction):

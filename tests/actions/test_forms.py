@@ -50,6 +50,25 @@ async def test_return_from_wish_to_number(returning: InForm, shop: FakeShop):
     assert not any(returning.caller.slots[slot] for slot in returning.slots)
 
 
+async def test_another_order_pointed_at_is_no_reason(returning: InForm):
+    await returning.open("奶瓶那单退货", product="奶瓶")
+    told = await returning.hear("吹风机那单", product="吹风机")
+    assert told is not None and told.slots["order_number"].endswith("0005")
+    assert not returning.caller.slots["return_reason"]
+    told = await returning.hear("不对，换成奶瓶那单", "exchange_goods", product="奶瓶")
+    assert told is not None and told.slots["order_number"] == RECEIVED
+
+
+async def test_the_second_form_of_the_message_is_offered(returning: InForm):
+    returning.caller.slots["next_form"] = "request_invoice"
+    await returning.open("奶瓶那单退货", product="奶瓶")
+    left = await returning.hear("算了", "never_mind")
+    assert left is not None and left.responses == ["utter_return_left", "utter_next_form"]
+    accepted = await returning.caller.hear("action_affirm", "好", "affirm")
+    assert {"event": "followup", "name": "invoice_form"} in accepted.events
+    assert returning.caller.slots["next_form"] is None
+
+
 async def test_all_said_at_once_only_needs_a_yes(returning: InForm, shop: FakeShop):
     await returning.open(f"{RECEIVED} 漏水，退货", order_number=RECEIVED, reason="漏水")
     assert returning.caller.slots["requested_slot"] == "confirm"
@@ -247,6 +266,26 @@ async def test_address_needs_to_be_one(moving: InForm, shop: FakeShop):
     done = await moving.hear("对", "affirm")
     assert done is not None and done.responses == ["utter_address_changed"]
     assert shop.done[0][:3] == ("change_address", PAID, "上海市浦东新区张江路90号")
+
+
+async def test_what_an_address_lacks_is_asked_for_and_put_together(moving: InForm, shop: FakeShop):
+    await moving.open("地址改成朝阳区建国路", address="朝阳区建国路")
+    assert moving.caller.slots["address_missing"] == "city"
+    await moving.hear("北京的", "inform")
+    assert moving.caller.slots["partial_address"] == "北京市朝阳区建国路"
+    assert moving.caller.slots["address_missing"] == "number"
+    await moving.hear("88号3单元", "inform")
+    assert moving.caller.slots["requested_slot"] == "confirm"
+    await moving.hear("对", "affirm")
+    assert shop.done[0][:3] == ("change_address", PAID, "北京市朝阳区建国路88号3单元")
+
+
+async def test_an_address_on_no_list_is_taken_at_the_second_time(moving: InForm):
+    await moving.open("改地址")
+    await moving.hear("云泽县新城镇幸福路8号", "inform")
+    assert moving.caller.slots["requested_slot"] == "new_address"
+    await moving.hear("云泽县新城镇幸福路8号", "inform")
+    assert moving.caller.slots["new_address"] == "云泽县新城镇幸福路8号"
 
 
 async def test_a_sent_order_keeps_its_address(moving: InForm):
