@@ -54,6 +54,7 @@ class Inform(CustomerAction):
         for intent in waiting:
             if intent in FORMS:
                 answer.open_form(FORMS[intent])
+                answer.set(next_form=next((later for later in waiting[1:] if later in FORMS and later != intent), None))
                 return
             await self._by_intent[intent].respond(turn, answer)
             if asks_on := answer.pending():  # not this order, or not clear yet

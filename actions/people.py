@@ -49,6 +49,7 @@ class Handover(CustomerAction):
             unhelpful_streak=0,
             handoff_decision=None,
             pending_intent=None,
+            next_form=None,
             offer=None,
             shown_orders=None,
         )

@@ -19,6 +19,7 @@ from typing import ClassVar
 
 from actions.backends.protocols import NotAllowed
 from actions.base import Answer, CustomerAction
+from actions.guesses import TITLES
 from actions.turn import Turn
 from core.errors import NotFound
 
@@ -136,7 +137,15 @@ class Submit(CustomerAction):
         else:
             answer = await super().answer(turn)
         answer.forget_form()
+        self._go_on(turn, answer)
         return answer
+
+    def _go_on(self, turn: Turn, answer: Answer) -> None:
+        """To the second of two forms that were wished for in one message."""
+        if wish := turn.slots.get("next_form"):
+            answer.ask("utter_next_form", [{"title": TITLES[wish], "payload": f"/{wish}"}], wish=TITLES[wish])
+            answer.set(next_form=None)
+            answer.offer(turn, wish)
 
     def when_refused(self, turn: Turn, refusal: NotAllowed, answer: Answer) -> None:
         titled = {"title": turn.slots.get("order_title") or "", **refusal.details}

@@ -27,6 +27,7 @@ from handoff.decision import Decision
 
 RANKING = 5
 PENDING_SLOT = "pending_intent"
+NEXT_FORM_SLOT = "next_form"
 
 failed_actions: ContextVar[list[str]] = ContextVar("failed_actions")
 """Names of the actions that this turn could not run; `patches.report_failed_actions` fills it."""
@@ -79,8 +80,12 @@ class Turns:
         await processor.save_tracker(tracker)
 
     def _put_off(self, tracker: DialogueStateTracker, message: Message, said: UserMessage) -> bool:
-        """A form waits when an earlier wish has just asked which order is meant: the answer opens it."""
+        """A form waits when an earlier wish has just asked which order is meant: the answer opens it. One that an
+        earlier wish has opened is finished first."""
         intent = said.parse_data["intent"]["name"] if said.parse_data else None
+        if said.message_id != message.message_id and tracker.active_loop_name:
+            tracker.update(SlotSet(NEXT_FORM_SLOT, intent), self._processor.domain)
+            return True
         pending = tracker.get_slot(PENDING_SLOT)
         earlier = _events_of(tracker, message.message_id) or []
         asked = any(isinstance(event, SlotSet) and event.key == PENDING_SLOT and event.value for event in earlier)

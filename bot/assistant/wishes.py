@@ -19,8 +19,8 @@ _PAUSE = r"[\s,，。.;；!！?？、~～…]"
 _END = r"(?<=[吗呢了吧么啊])"
 _CONNECTOR = re.compile(
     rf"(?:^|{_PAUSE}+|(?<=.))(?:顺便|顺带|顺手|此外|另外(?![一那两几的])|同时|以及|然后)(?:也|再|还)?{_PAUSE}*"
-    # These are words of other meanings too, unless something has just ended: 还有货吗, 填对了, 再等等.
-    rf"|(?:{_PAUSE}+|{_END})(?:还有(?:就是|一[个件]事)?|对了|再就是|还想|再(?=[帮给查看问说开跟])|也(?=[帮给查看])){_PAUSE}*"
+    # These are words of other meanings too, unless something has just ended: 填对了, 再等等; and 还有货吗 even then.
+    rf"|(?:{_PAUSE}+|{_END})(?:还有(?!货|没|吗|库存|现货)(?:就是|一[个件]事)?|对了|再就是|还想|再(?=[帮给查看问说开跟])|也(?=[帮给查看])){_PAUSE}*"
 )
 _BREAK = re.compile(rf"{_PAUSE}+")
 
@@ -99,7 +99,7 @@ class Wishes:
         forms = [i for i, intent in enumerate(intents) if intent in self.forms]
         people = [i for i, intent in enumerate(intents) if intent in self.people]
         queries = [i for i, intent in enumerate(intents) if intent in self.queries]
-        if len(set(intents)) < len(intents) or not 2 <= len(intents) <= self.most or len(forms) > 1 or len(people) > 1:
+        if len(set(intents)) < len(intents) or not 2 <= len(intents) <= self.most or len(people) > 1:
             return []
         if len(forms) + len(people) + len(queries) < len(intents):
             return []

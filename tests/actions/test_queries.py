@@ -6,6 +6,7 @@ from datetime import date
 import pytest
 
 from actions.after_talk import read_mark
+from actions.backends.aftersales import ExchangeRequest, ExchangeStatus, RepairRequest, RepairStatus
 from actions.backends.protocols import (
     CouponCheck,
     CouponProblem,
@@ -93,6 +94,13 @@ class TestSignedNotReceived:
         assert list(tickets.bodies) == ["m2:action_signed_not_received"]
         assert RECEIVED in tickets.bodies["m2:action_signed_not_received"]
 
+    async def test_filed_by_the_wish_for_a_ticket(self, caller, shop, tickets: TicketsInMemory):
+        shop.orders_of["M1"] = [order("0004", OrderStatus.DELIVERED, "玻璃奶瓶", days_ago=4)]
+        customer = caller()
+        await customer.hear("action_signed_not_received", "显示签收了没收到", "signed_not_received")
+        filed = await customer.hear("validate_ticket_form", "登记吧", "leave_ticket", form="ticket_form", opening=True)
+        assert filed.responses == ["utter_trace_filed"] and RECEIVED in next(iter(tickets.bodies.values()))
+
     async def test_the_button_files_for_its_order(self, caller, tickets: TicketsInMemory):
         customer = caller()
         told = await customer.hear("action_signed_not_received", "没收到", "signed_not_received")
@@ -112,6 +120,65 @@ class TestSignedNotReceived:
         shop.orders_of["M1"] = [order("0002", OrderStatus.IN_TRANSIT, "云朵纸尿裤")]
         told = await caller().hear("action_signed_not_received", "显示签收没收到", "signed_not_received")
         assert told.responses == ["utter_not_signed"]
+
+
+class TestServiceProgress:
+    @pytest.mark.parametrize(
+        ("action", "intent", "text", "response"),
+        [
+            ("action_refund_progress", "refund_progress", "换货办到哪一步了", "utter_exchange_progress_sent"),
+            ("action_track_logistics", "track_logistics", "我的换货到哪了", "utter_exchange_progress_sent"),
+            ("action_refund_progress", "refund_progress", "维修进度", "utter_repair_progress"),
+            ("action_refund_progress", "refund_progress", "退款到哪一步了", "utter_refund_none"),
+        ],
+    )
+    async def test_the_words_tell_which(
+        self, caller, shop: FakeShop, action: str, intent: str, text: str, response: str
+    ):
+        shop.exchanges.requests.append(
+            ExchangeRequest(
+                "HH1", RECEIVED, "玻璃奶瓶 M", "玻璃奶瓶 L", "", ExchangeStatus.SENT, NOW, NOW, "顺丰", "SF123456789012"
+            )
+        )
+        shop.repairs.requests += [
+            RepairRequest("WX2", RECEIVED, "玻璃奶瓶", "漏水", RepairStatus.REPAIRING, True, NOW, NOW),
+            RepairRequest("WX1", RECEIVED, "吹风机", "不热", RepairStatus.DONE, True, NOW, NOW),
+        ]
+        told = await caller().hear(action, text, intent)
+        assert told.responses == [response]
+
+    async def test_the_piece_that_was_named(self, caller, shop: FakeShop):
+        for number, name in (("WX2", "玻璃奶瓶"), ("WX1", "吹风机")):
+            request = RepairRequest(number, RECEIVED, name, "坏了", RepairStatus.REPAIRING, True, NOW, NOW)
+            shop.repairs.requests.append(request)
+        told = await caller().hear("action_refund_progress", "吹风机修好了没", "refund_progress")
+        assert told.said[0]["request_number"] == "WX1"
+
+    @pytest.mark.parametrize(
+        ("text", "response"), [("换到哪了", "utter_exchange_none"), ("修好了没", "utter_repair_none")]
+    )
+    async def test_none_was_asked_for(self, caller, text: str, response: str):
+        told = await caller().hear("action_refund_progress", text, "refund_progress")
+        assert told.responses == [response]
+
+
+class TestAnOrderDescribed:
+    async def test_none_is_like_that(self, caller):
+        customer = caller()
+        told = await customer.hear("action_track_logistics", "洗衣机那单到哪了", "track_logistics", product="洗衣机")
+        assert told.responses == ["utter_order_none_described"] and len(told.payloads) == 5
+        picked = await customer.hear("action_inform", "第三个")
+        assert picked.responses == ["utter_logistics"]
+
+    async def test_looked_up_without_a_question(self, caller):
+        told = await caller().hear("action_inform", "奶瓶那单", product="奶瓶")
+        assert told.responses == ["utter_order_delivered"]
+
+    async def test_by_its_state_rather_than_the_one_spoken_of(self, caller):
+        customer = caller()
+        await customer.hear("action_order_status", "奶瓶那单", "order_status", product="奶瓶")
+        told = await customer.hear("action_order_status", "没发货那单呢", "order_status")
+        assert told.responses == ["utter_order_paid"]
 
 
 class TestRefundAmount:

@@ -6,7 +6,7 @@ from actions.backends.protocols import OrderStatus
 from actions.forms.address import is_plausible, read_address
 from actions.forms.invoice import read_title
 from actions.forms.redeem import read_points
-from actions.references import Mention, matching, read_mention
+from actions.references import Mention, insists, matching, read_mention
 from actions.wording import money, order_title, short
 from tests.actions.fake_shop import NOW, Decimal, order
 
@@ -175,3 +175,33 @@ def test_short_forms():
     assert short("云朵超薄纸尿裤 L 码 54 片") == "云朵超薄纸尿裤 L 码"
     assert short("山茶花护肤礼盒五件套豪华升级装") == "山茶花护肤礼盒五件套豪华升…"
     assert order_title(YESTERDAY) == "11-09 奶瓶 ¥128"
+
+
+@pytest.mark.parametrize(
+    ("words", "state"),
+    [
+        ("还没发货那单改下地址", "unsent"),
+        ("没付款的那单不要了", "unpaid"),
+        ("退款那单到哪一步了", "refund"),
+        ("签收的那个包裹呢", "received"),
+        ("怎么还没发货", None),
+        ("我要取消那单", None),
+    ],
+)
+def test_an_order_by_the_state_it_is_in(words: str, state: str | None):
+    assert read_mention(words, {}).state == state
+
+
+@pytest.mark.parametrize(
+    ("words", "entities", "only_that"),
+    [
+        ("洗衣机那单到哪了", {"product": ["洗衣机"]}, True),
+        ("昨天买的到哪了", {"date": ["昨天"]}, True),
+        ("128块那单", {"amount": ["128块"]}, True),
+        ("洗衣机多少钱", {"product": ["洗衣机"]}, False),
+        ("那单换成红色", {"color": ["红色"]}, False),
+        ("刚才那单", {}, False),
+    ],
+)
+def test_that_order_or_none(words: str, entities: dict, only_that: bool):
+    assert insists(words, read_mention(words, entities)) is only_that

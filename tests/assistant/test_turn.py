@@ -88,10 +88,24 @@ def test_what_the_knowledge_base_answers(served: Served, actions: ActionServer, 
 
 
 def test_what_nobody_understands(served: Served, actions: ActionServer, sender: str) -> None:
-    answer = served.turn(sender, "呃那啥锟斤拷")
+    answer = served.turn(sender, "嗯呢那什么来着")
     assert answer["understanding"]["intent"]["name"] == "nlu_fallback"
     assert answer["understanding"]["intent_ranking"][1]["name"] != "nlu_fallback"
     assert answer["actions"][0] == "action_fallback"
+
+
+def test_a_button_typed_is_a_button_pressed(served: Served, actions: ActionServer, sender: str) -> None:
+    actions.scripts["action_track_logistics"] = lambda _: {
+        "events": [],
+        "responses": [
+            {"text": "哪一单？", "buttons": [{"title": "奶瓶 ¥79", "payload": '/inform{"order_number":"KF1"}'}]}
+        ],
+    }
+    served.turn(sender, "我的快递到哪了")
+    pressed = served.turn(sender, "奶瓶 ¥79")["understanding"]
+    assert pressed["intent"]["name"] == "inform"
+    assert [entity["value"] for entity in pressed["entities"]] == ["KF1"]
+    assert served.turn(sender, "奶瓶 ¥79")["understanding"]["text"] == "奶瓶 ¥79"
 
 
 class TestSeveralWishes:
@@ -123,6 +137,12 @@ class TestSeveralWishes:
         served.turn(sender, "谢谢")
         said = [event for event in served.events(sender) if event.get("name") == "pending_intent"]
         assert said[-1]["value"] == "track_logistics return_goods"
+
+    def test_a_second_form_waits_for_the_first(self, served: Served, actions: ActionServer, sender: str) -> None:
+        answer = served.turn(sender, "我要退货，另外帮我开发票")
+        assert answer["actions"] == ["return_form", "action_listen"]
+        kept = [event["value"] for event in served.events(sender) if event.get("name") == "next_form"]
+        assert kept == ["request_invoice"]
 
     def test_again_it_is_not_said_again(self, served: Served, actions: ActionServer, sender: str) -> None:
         first = served.turn(sender, "查下到哪了 顺便看看积分", "again")

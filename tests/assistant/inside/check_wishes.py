@@ -19,10 +19,10 @@ def taken_apart(text, whole=()):
     return [text[clause.start : clause.end] for clause in clauses(text, whole)]
 
 
-def wishes(text, *heard):
+def wishes(text, *understood):
     """The wishes' words, given what each clause is understood as."""
     found = clauses(text)
-    return [text[part.start : part.end] for part in WISHES.parts(found, heard)]
+    return [text[part.start : part.end] for part in WISHES.parts(found, understood)]
 
 
 TRACK, URGE, POINTS = Heard("track_logistics", 0.9), Heard("urge_shipping", 0.9), Heard("query_points", 0.9)
@@ -42,6 +42,10 @@ class Clauses(unittest.TestCase):
     def test_words_that_only_look_like_one(self):
         for text in ("还有货吗", "我还有几张券", "另外一单呢", "地址填对了吗", "麻烦再催一下", "我再想想"):
             self.assertEqual(taken_apart(text), [text])
+
+    def test_whether_there_is_any_left_is_no_second_wish(self):
+        self.assertEqual(taken_apart("这个奶粉，还有货吗"), ["这个奶粉", "还有货吗"])
+        self.assertFalse(any(clause.connected for clause in clauses("这个奶粉，还有货吗")))
 
     def test_not_within_an_address(self):
         self.assertEqual(taken_apart("改成浙江省 杭州市 文三路", [(2, 13)]), ["改成浙江省 杭州市 文三路"])
@@ -73,12 +77,13 @@ class Order(unittest.TestCase):
     def test_questions_first_a_form_last(self):
         self.assertEqual(WISHES.in_order(["return_goods", "query_points"]), [1, 0])
         self.assertEqual(WISHES.in_order(["track_logistics", "query_points"]), [0, 1])
+        self.assertEqual(WISHES.in_order(["return_goods", "query_points", "request_invoice"]), [1, 0, 2])
 
     def test_a_person_does_the_rest(self):
         self.assertEqual(WISHES.in_order(["human_agent", "return_goods", "query_points"]), [2, 0])
 
     def test_what_does_not_go_together(self):
-        for intents in (["return_goods", "request_invoice"], ["query_points"], ["query_points", "query_points"]):
+        for intents in (["greet", "query_points"], ["query_points"], ["query_points", "query_points"]):
             self.assertEqual(WISHES.in_order(intents), [])
 
     def test_the_file_names_each_wish_once(self):
