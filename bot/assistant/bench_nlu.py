@@ -66,9 +66,8 @@ def read(file: Path) -> list[Utterance]:
 
 def settings(config: Path) -> tuple[TrainingSettings, EntitySettings]:
     """As `config.yml` has them for the product; an intent may be as rare as the file has it."""
-    pipeline = yaml.safe_load(config.read_text(encoding="utf-8"))["pipeline"]
-    components = {component["name"].rpartition(".")[2]: component for component in pipeline}
-    intents, entities = components["CalibratedIntentClassifier"], components["EntityTagger"]
+    pipeline = components(config)
+    intents, entities = pipeline["CalibratedIntentClassifier"], pipeline["EntityTagger"]
     return (
         TrainingSettings(
             longest_ngram=intents["longest_ngram"],
@@ -81,6 +80,12 @@ def settings(config: Path) -> tuple[TrainingSettings, EntitySettings]:
         ),
         EntitySettings(**{name: entities[name] for name in EntitySettings.__dataclass_fields__}),
     )
+
+
+def components(config: Path) -> dict[str, dict[str, Any]]:
+    """The pipeline's components by the names of their classes."""
+    pipeline = yaml.safe_load(config.read_text(encoding="utf-8"))["pipeline"]
+    return {component["name"].rpartition(".")[2]: component for component in pipeline}
 
 
 def bench(

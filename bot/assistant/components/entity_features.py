@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections import ChainMap, Counter
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -65,15 +65,22 @@ Values = MutableMapping[str, Mapping[str, int]]
 
 
 class Lexicon:
-    """The values that training marked, by label, and how often."""
+    """The values that training marked or was told of, by label, and how often."""
 
     def __init__(self, values: Mapping[str, Mapping[str, int]], longest: int | None = None) -> None:
         self.values = values
         self._longest = max(map(len, values), default=0) if longest is None else longest
 
     @classmethod
-    def of(cls, texts: Sequence[str], entities: Sequence[Sequence[Mapping[str, Any]]]) -> Lexicon:
+    def of(
+        cls,
+        texts: Sequence[str],
+        entities: Sequence[Sequence[Mapping[str, Any]]],
+        known: Iterable[tuple[str, str]] = (),
+    ) -> Lexicon:
         values: dict[str, Counter[str]] = {}
+        for value, label in known:
+            values.setdefault(value.lower(), Counter())[label] += 1
         for text, marked in zip(texts, entities, strict=True):
             for value, label in _marked(text, marked):
                 values.setdefault(value, Counter())[label] += 1
@@ -110,8 +117,11 @@ def _marked(text: str, entities: Sequence[Mapping[str, Any]]) -> list[tuple[str,
     return [(text[entity["start"] : entity["end"]].lower(), entity["entity"]) for entity in entities]
 
 
-def unit_features(text: str, sequence: Sequence[Unit], lexicon: Lexicon) -> list[list[str]]:
-    """For each unit: itself, two neighbours to each side, the pairs between them, what kind each is, what is known."""
+def unit_features(
+    text: str, sequence: Sequence[Unit], lexicon: Lexicon, expected: Sequence[str] = ()
+) -> list[list[str]]:
+    """For each unit: itself, two neighbours to each side, the pairs between them, what kind each is, what is known;
+    and what the utterance as a whole makes one expect."""
     padded = [_BORDER, _BORDER, *((unit.text, unit.kind) for unit in sequence), _BORDER, _BORDER]
     windows = (padded[i : i + 5] for i in range(len(sequence)))
     return [
@@ -127,6 +137,7 @@ def unit_features(text: str, sequence: Sequence[Unit], lexicon: Lexicon) -> list
             f"bcd={window[1][0]}{window[2][0]}{window[3][0]}",
             f"cde={window[2][0]}{window[3][0]}{window[4][0]}",
             *sorted(known),
+            *expected,
         ]
         for window, known in zip(windows, lexicon.found(text, sequence), strict=True)
     ]

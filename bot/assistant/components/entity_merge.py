@@ -24,7 +24,7 @@ class EntityMerge(GraphComponent, EntityExtractorMixin):
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
-        return {"learned_by": "EntityTagger", "upper_case": []}
+        return {"learned_by": "EntityTagger", "upper_case": [], "in_context": []}
 
     @classmethod
     def create(
@@ -42,6 +42,7 @@ class EntityMerge(GraphComponent, EntityExtractorMixin):
                 message.get(ENTITIES) or [],
                 learned_by=self._config["learned_by"],
                 upper_case=self._config["upper_case"],
+                in_context=self._config["in_context"],
             )
             message.set(ENTITIES, merged, add_to_output=True)
         return messages

@@ -5,6 +5,7 @@ Rasa's own CRFEntityExtractor needs word boundaries, which Chinese has not, and 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,15 @@ class EntityTagger(GraphComponent, EntityExtractorMixin):
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
-        return {"entities": [], "c1": 0.05, "c2": 0.02, "max_iterations": 100, "strength": 30, "labels_in_tags": 15}
+        return {
+            "entities": [],
+            "c1": 0.05,
+            "c2": 0.02,
+            "max_iterations": 100,
+            "strength": 30,
+            "outlook_ridge": 1,
+            "labels_in_tags": 15,
+        }
 
     @classmethod
     def create(
@@ -75,7 +84,8 @@ class EntityTagger(GraphComponent, EntityExtractorMixin):
             [entity for entity in message.get(ENTITIES) or [] if entity["entity"] in wanted] for message in messages
         ]
         settings = EntitySettings(**{name: self._config[name] for name in EntitySettings.__dataclass_fields__})
-        self._model = fit([message.get(TEXT) for message in messages], np.stack(vectors), marked, settings)
+        texts = [message.get(TEXT) for message in messages]
+        self._model = fit(texts, np.stack(vectors), marked, settings, looked_up(training_data, wanted))
         with self._storage.write_to(self._resource) as folder:
             self._model.save(folder)
         return self._resource
@@ -87,3 +97,13 @@ class EntityTagger(GraphComponent, EntityExtractorMixin):
                 found = self.add_extractor_name(self._model.extract(message.get(TEXT), vector))
                 message.set(ENTITIES, (message.get(ENTITIES) or []) + found, add_to_output=True)
         return messages
+
+
+def looked_up(training_data: TrainingData, wanted: Collection[str]) -> list[tuple[str, str]]:
+    """Values of the lookup tables that are lists, with the entity each is of."""
+    return [
+        (value, table["name"])
+        for table in training_data.lookup_tables
+        if table["name"] in wanted and isinstance(table["elements"], list)
+        for value in table["elements"]
+    ]

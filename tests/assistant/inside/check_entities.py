@@ -3,11 +3,13 @@
 import tempfile
 import unittest
 from pathlib import Path
+from random import Random
 
 import numpy as np
 
 from bot.assistant.components.entity_features import Lexicon, runs, span_features, tags, unit_features, units
 from bot.assistant.components.entity_model import EntityModel
+from bot.assistant.components.entity_outlook import Outlook
 from bot.assistant.components.entity_training import EntitySettings, fit
 from bot.assistant.components.overlaps import merge
 
@@ -28,6 +30,12 @@ class Tagging(unittest.TestCase):
             tagged = tags(sequence, marked, with_labels=with_labels)
             found = [(sequence[a].start, sequence[b].end) for a, b in runs(tagged)]
             self.assertEqual(found, [(2, 8), (9, 13)])
+
+    def test_what_the_whole_utterance_makes_one_expect_stands_with_each_unit(self):
+        outlook = Outlook(("date", "reason"), np.zeros(1), np.array([[0.0, 1.0]]), np.array([0.05, 0.0]))
+        self.assertEqual(outlook.expected(np.array([0.8])), ["expected4=reason"])
+        for features in unit_features("碎了", units("碎了"), Lexicon({}), ["expected4=reason"]):
+            self.assertIn("expected4=reason", features)
 
     def test_neighbours_stay_apart(self):
         self.assertEqual(list(runs(["B-", "I-", "B-"])), [(0, 1), (2, 2)])
@@ -60,7 +68,7 @@ class Learning(unittest.TestCase):
         marked = [[entity("city", 2, 4)]] * len(cities) + [[entity("goods", 2, 4)]] * len(goods)
         vectors = np.repeat(np.eye(2, dtype=np.float32), len(cities), axis=0)
         for labels_in_tags in (0, 5):
-            model = fit(texts, vectors, marked, EntitySettings(0.05, 0.02, 50, 30, labels_in_tags))
+            model = fit(texts, vectors, marked, EntitySettings(0.05, 0.02, 50, 30, 1, labels_in_tags))
             with tempfile.TemporaryDirectory() as folder:
                 model.save(Path(folder))
                 model = EntityModel.load(Path(folder))
@@ -85,6 +93,30 @@ class Merging(unittest.TestCase):
     def test_others_stay_in_the_order_of_the_text(self):
         kept = self.merged(entity("phone", 9, 20), entity("reason", 0, 4), entity("product", 4, 9))
         self.assertEqual([item["entity"] for item in kept], ["reason", "product", "phone"])
+
+    def test_a_word_that_depends_on_the_rest_counts_only_where_it_was_learned(self):
+        word = entity("reason", 0, 2)
+        self.assertEqual(merge([word], learned_by="EntityTagger", upper_case=(), in_context={"reason"}), [])
+        tagged = entity("reason", 0, 2, "EntityTagger")
+        kept = merge([word, tagged], learned_by="EntityTagger", upper_case=(), in_context={"reason"})
+        self.assertEqual(kept, [tagged])
+
+    def test_whatever_was_found_each_stretch_comes_back_once(self):
+        random = Random(7)
+        for _ in range(500):
+            found = []
+            for _ in range(random.randrange(9)):
+                start = random.randrange(20)
+                extractor = random.choice(["EntityTagger", "RegexEntityExtractor"])
+                name = random.choice(["product", "reason", "address"])
+                found.append(entity(name, start, start + random.randint(1, 8), extractor))
+            kept = self.merged(*found)
+            for left, right in zip(kept, kept[1:], strict=False):
+                self.assertLessEqual(left["end"], right["start"])
+            for lost in found:
+                if lost not in kept:
+                    self.assertTrue(any(lost["end"] > e["start"] and lost["start"] < e["end"] for e in kept))
+            self.assertEqual(self.merged(*kept), kept)
 
     def test_numbers_are_written_alike(self):
         kept = self.merged(entity("order_number", 0, 14, value="kf202611080123"))
