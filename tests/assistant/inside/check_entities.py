@@ -2,6 +2,7 @@
 
 import tempfile
 import unittest
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -111,7 +112,7 @@ class Merging(unittest.TestCase):
                 name = random.choice(["product", "reason", "address"])
                 found.append(entity(name, start, start + random.randint(1, 8), extractor))
             kept = self.merged(*found)
-            for left, right in zip(kept, kept[1:], strict=False):
+            for left, right in pairwise(kept):
                 self.assertLessEqual(left["end"], right["start"])
             for lost in found:
                 if lost not in kept:
