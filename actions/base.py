@@ -18,7 +18,7 @@ import structlog
 from rasa_sdk import Action, Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.backends.protocols import NotAllowed, Refusal
+from actions.backends.refusals import NotAllowed, Refusal
 from actions.services import Services
 from actions.turn import Turn
 from actions.wording import moment

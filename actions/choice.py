@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from actions.backends.protocols import Order, Orders
+from actions.backends.orders import Order, Orders
 from actions.references import called_goods, described_by, insists, matching, named_in
 from actions.turn import Turn
 from core.errors import NotFound

@@ -4,7 +4,7 @@ import json
 import re
 from datetime import timedelta
 
-from actions.backends.protocols import Order, OrderStatus
+from actions.backends.orders import Order, OrderStatus
 from actions.base import Answer
 from actions.guesses import PERSON
 from actions.order_action import AboutAnOrder

@@ -3,7 +3,9 @@
 import re
 from typing import ClassVar
 
-from actions.backends.protocols import InvoiceProgress, InvoiceStatus, Order, Refusal
+from actions.backends.invoices import InvoiceProgress, InvoiceStatus
+from actions.backends.orders import Order
+from actions.backends.refusals import Refusal
 from actions.base import Answer
 from actions.order_action import AboutAnOrder
 from actions.turn import Turn

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from actions.backends.protocols import Coupon, CouponStatus
+from actions.backends.members import Coupon, CouponStatus
 from actions.base import Answer, MemberAction
 from actions.turn import Turn
 from actions.wording import SHOP_TIME, day, money

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from actions.backends.protocols import Order
+from actions.backends.orders import Order
 from actions.base import Answer, MemberAction
 from actions.choice import SHOWN, Choice, Chosen, Nothing, Several, Unknown, anything, choose
 from actions.turn import Turn

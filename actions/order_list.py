@@ -2,7 +2,7 @@
 
 import json
 
-from actions.backends.protocols import Order
+from actions.backends.orders import Order
 from actions.base import Answer, MemberAction
 from actions.choice import SHOWN
 from actions.references import STATES, Mention, described_by, state_in

@@ -3,7 +3,8 @@
 from datetime import date
 from typing import ClassVar
 
-from actions.backends.protocols import NotAllowed, Order, OrderStatus, Refusal, Shipment, ShipmentStatus
+from actions.backends.orders import Order, OrderStatus, Shipment, ShipmentStatus
+from actions.backends.refusals import NotAllowed, Refusal
 from actions.base import Answer
 from actions.order_action import AboutAnOrder
 from actions.service_progress import tell_service

@@ -2,7 +2,8 @@
 
 import re
 
-from actions.backends.protocols import NotAllowed, Order, OrderStatus, Refusal, Shipment, ShipmentStatus
+from actions.backends.orders import Order, OrderStatus, Shipment, ShipmentStatus
+from actions.backends.refusals import NotAllowed, Refusal
 from actions.base import Answer
 from actions.choice import Choice, Nothing, choose
 from actions.guesses import PERSON

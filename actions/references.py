@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from actions.backends.protocols import Order, OrderStatus
+from actions.backends.orders import Order, OrderStatus
 from actions.dates import Span, read_span
 from actions.numerals import NUMERAL, read_number
 from actions.wording import SHOP_TIME

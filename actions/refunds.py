@@ -3,7 +3,9 @@
 from decimal import Decimal
 from typing import ClassVar
 
-from actions.backends.protocols import Order, OrderStatus, RefundQuote, Refusal, ReturnStatus
+from actions.backends.orders import Order, OrderStatus
+from actions.backends.refusals import Refusal
+from actions.backends.returns import RefundQuote, ReturnStatus
 from actions.base import Answer
 from actions.choice import Choice, Chosen, Nothing
 from actions.order_action import AboutAnOrder

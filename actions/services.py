@@ -6,7 +6,10 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from actions.backends.aftersales import Exchanges, Prices, Repairs
-from actions.backends.protocols import Invoices, Logistics, Members, Orders, Returns
+from actions.backends.invoices import Invoices
+from actions.backends.members import Members
+from actions.backends.orders import Logistics, Orders
+from actions.backends.returns import Returns
 from handoff.decision import Thresholds, load_thresholds
 
 

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import ClassVar
 
-from actions.backends.protocols import CouponCheck, CouponProblem, LevelBenefits
+from actions.backends.members import CouponCheck, CouponProblem, LevelBenefits
 from actions.base import Answer, MemberAction
 from actions.faq import answer_from_knowledge
 from actions.turn import Turn

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 
-from actions.backends.protocols import Order
+from actions.backends.orders import Order
 
 SHOP_TIME = timezone(timedelta(hours=8))
 _TITLE_LENGTH = 14

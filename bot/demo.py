@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from actions.backends.protocols import Members
+from actions.backends.members import Members
 from connectors.web.tokens import Tokens
 
 

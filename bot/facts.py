@@ -3,7 +3,9 @@
 import asyncio
 from typing import Any
 
-from actions.backends.protocols import Coupon, CouponStatus, Member, Order, Shop
+from actions.backends.members import Coupon, CouponStatus, Member
+from actions.backends.orders import Order
+from actions.backends.protocols import Shop
 from core.errors import NotFound, Unavailable
 from handoff.facts import CouponFacts, Facts, MemberFacts, OrderFacts
 

@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from actions.backends.protocols import Members
+from actions.backends.members import Members
 from core.conversation import lease, log, transcript
 from core.conversation.transcript import as_message
 from core.errors import NotFound, Unavailable

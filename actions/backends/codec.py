@@ -1,4 +1,4 @@
-"""The plain data of `protocols` as JSON and back: the bodies of the HTTP contract.
+"""The plain data of the Protocols as JSON and back: the bodies of the HTTP contract.
 
 Money is a string ("129.00"), a point in time RFC 3339 with its zone, an enum its value. Unknown fields are ignored, so
 that a shop may send more than we know.

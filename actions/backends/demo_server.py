@@ -31,25 +31,12 @@ from actions.backends.aftersales import (
 from actions.backends.codec import encode
 from actions.backends.demo_shop.seed import seed
 from actions.backends.demo_shop.shop import DemoShop
-from actions.backends.protocols import (
-    Coupon,
-    CouponCheck,
-    InvoiceDelivery,
-    InvoiceProgress,
-    InvoiceReceipt,
-    LevelBenefits,
-    Member,
-    NotAllowed,
-    Order,
-    PointsBalance,
-    Redemption,
-    RefundQuote,
-    ReturnEligibility,
-    ReturnRequest,
-    Shipment,
-    Shop,
-    UrgeReceipt,
-)
+from actions.backends.invoices import InvoiceDelivery, InvoiceProgress, InvoiceReceipt
+from actions.backends.members import Coupon, CouponCheck, LevelBenefits, Member, PointsBalance, Redemption
+from actions.backends.orders import Order, Shipment, UrgeReceipt
+from actions.backends.protocols import Shop
+from actions.backends.refusals import NotAllowed
+from actions.backends.returns import RefundQuote, ReturnEligibility, ReturnRequest
 from core.errors import InvalidInput, KefuError, NotFound, Unauthorized
 
 CONTRACT = Path(__file__).parent / "http" / "openapi.yaml"

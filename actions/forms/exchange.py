@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import ClassVar
 
 from actions.backends.aftersales import ExchangeItem, ExchangeOptions, ExchangeStatus
-from actions.backends.protocols import Order, OrderStatus, Refusal
+from actions.backends.orders import Order, OrderStatus
+from actions.backends.refusals import Refusal
 from actions.base import Answer, CustomerAction, MemberAction
 from actions.forms.form import FALLBACK, Submit
 from actions.forms.order_form import OrderForm

@@ -17,7 +17,7 @@ import re
 from abc import abstractmethod
 from typing import ClassVar
 
-from actions.backends.protocols import NotAllowed
+from actions.backends.refusals import NotAllowed
 from actions.base import Answer, CustomerAction
 from actions.guesses import TITLES
 from actions.turn import Turn

@@ -3,7 +3,8 @@
 import re
 from typing import ClassVar
 
-from actions.backends.protocols import Order, OrderStatus, Refusal
+from actions.backends.orders import Order, OrderStatus
+from actions.backends.refusals import Refusal
 from actions.base import Answer, MemberAction
 from actions.forms.form import FALLBACK, Submit
 from actions.forms.order_form import OrderForm

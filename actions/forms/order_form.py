@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from typing import ClassVar
 
-from actions.backends.protocols import Order
+from actions.backends.orders import Order
 from actions.base import Answer, CustomerAction
 from actions.choice import SHOWN, Choice, Chosen, Nothing, Several, Unknown, choose
 from actions.forms.form import Form, is_answer

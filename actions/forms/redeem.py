@@ -2,7 +2,7 @@
 
 import re
 
-from actions.backends.protocols import NotAllowed, Refusal
+from actions.backends.refusals import NotAllowed, Refusal
 from actions.base import Answer, MemberAction
 from actions.forms.form import Form, Submit, is_answer
 from actions.turn import Turn

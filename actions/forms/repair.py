@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import ClassVar
 
 from actions.backends.aftersales import RepairStatus, Warranty
-from actions.backends.protocols import Order, OrderStatus, Refusal
+from actions.backends.orders import Order, OrderStatus
+from actions.backends.refusals import Refusal
 from actions.base import Answer, CustomerAction, MemberAction
 from actions.forms.exchange import sku_buttons
 from actions.forms.form import FALLBACK, Submit

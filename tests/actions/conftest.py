@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from actions.backends.protocols import OrderStatus
+from actions.backends.orders import OrderStatus
 from actions.server import build_executor
 from tests.actions.call import Caller
 from tests.actions.fake_shop import NOW, FakeShop, order, services_of

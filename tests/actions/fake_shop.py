@@ -21,35 +21,20 @@ from actions.backends.aftersales import (
     Warranty,
     WarrantyCheck,
 )
-from actions.backends.protocols import (
-    Coupon,
-    CouponCheck,
-    CouponStatus,
-    InvoiceDelivery,
-    InvoiceProgress,
-    InvoiceReceipt,
-    InvoiceStatus,
-    LevelBenefits,
+from actions.backends.invoices import InvoiceDelivery, InvoiceProgress, InvoiceReceipt, InvoiceStatus
+from actions.backends.members import Coupon, CouponCheck, CouponStatus, LevelBenefits, Member, PointsBalance, Redemption
+from actions.backends.orders import (
     MaskedAddress,
-    Member,
-    NotAllowed,
     Order,
     OrderItem,
     OrderStatus,
-    PointsBalance,
-    Redemption,
-    Refund,
-    RefundQuote,
-    Refusal,
-    ReturnEligibility,
-    ReturnKind,
-    ReturnRequest,
-    ReturnStatus,
     Shipment,
     ShipmentStatus,
     TrackPoint,
     UrgeReceipt,
 )
+from actions.backends.refusals import NotAllowed, Refusal
+from actions.backends.returns import Refund, RefundQuote, ReturnEligibility, ReturnKind, ReturnRequest, ReturnStatus
 from actions.services import Knowledge, Services, Tickets
 from core.errors import NotFound, Unavailable
 from tests.e2e.talk import RatingsInMemory

@@ -2,7 +2,8 @@
 
 import pytest
 
-from actions.backends.protocols import NotAllowed, OrderStatus, Refusal
+from actions.backends.orders import OrderStatus
+from actions.backends.refusals import NotAllowed, Refusal
 from tests.actions.call import Answered
 from tests.actions.fake_shop import FakeShop, order
 from tests.actions.in_form import InForm

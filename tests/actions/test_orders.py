@@ -2,7 +2,8 @@
 
 import pytest
 
-from actions.backends.protocols import NotAllowed, OrderStatus, Refusal
+from actions.backends.orders import OrderStatus
+from actions.backends.refusals import NotAllowed, Refusal
 from actions.server import build_executor
 from tests.actions.call import Caller
 from tests.actions.fake_shop import NOW, FakeShop, order, services_of

@@ -7,17 +7,10 @@ import pytest
 
 from actions.after_talk import read_mark
 from actions.backends.aftersales import ExchangeRequest, ExchangeStatus, RepairRequest, RepairStatus
-from actions.backends.protocols import (
-    CouponCheck,
-    CouponProblem,
-    CouponStatus,
-    InvoiceStatus,
-    NotAllowed,
-    OrderStatus,
-    PointsBalance,
-    PointsExpiry,
-    Refusal,
-)
+from actions.backends.invoices import InvoiceStatus
+from actions.backends.members import CouponCheck, CouponProblem, CouponStatus, PointsBalance, PointsExpiry
+from actions.backends.orders import OrderStatus
+from actions.backends.refusals import NotAllowed, Refusal
 from actions.chitchat import KINDS
 from actions.faq import DEFAULTS
 from actions.server import build_executor

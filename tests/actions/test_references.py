@@ -2,7 +2,7 @@
 
 import pytest
 
-from actions.backends.protocols import OrderStatus
+from actions.backends.orders import OrderStatus
 from actions.forms.address import is_plausible, read_address
 from actions.forms.invoice import read_title
 from actions.forms.redeem import read_points

@@ -10,7 +10,8 @@ from actions.backends.aftersales import (
     RepairRequest,
     RepairStatus,
 )
-from actions.backends.protocols import NotAllowed, OrderStatus, Refusal
+from actions.backends.orders import OrderStatus
+from actions.backends.refusals import NotAllowed, Refusal
 from tests.actions.fake_shop import NOW, FakeShop, order
 from tests.actions.in_form import InForm
 from tests.e2e.talk import TicketsInMemory, found

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from actions.backends.protocols import Member, PointsBalance, PointsExpiry
+from actions.backends.members import Member, PointsBalance, PointsExpiry
 from handoff.decision import Decision, Signals, decide, load_thresholds
 from tests.actions.fake_shop import NOW, FakeShop
 from tests.e2e.talk import KnowledgeInMemory, found

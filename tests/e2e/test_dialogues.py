@@ -10,7 +10,7 @@ import pytest
 
 from actions.backends.demo_shop.seed import seed
 from actions.backends.demo_shop.shop import DemoShop
-from actions.backends.protocols import Order, OrderStatus
+from actions.backends.orders import Order, OrderStatus
 from actions.services import Services
 from core.crypto import new_key
 from core.settings import HOME, load_settings

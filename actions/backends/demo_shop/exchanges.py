@@ -19,7 +19,8 @@ from actions.backends.demo_shop.lookup import read_file, require_member
 from actions.backends.demo_shop.rows import service_number
 from actions.backends.demo_shop.store import Store
 from actions.backends.demo_shop.tables import exchanges
-from actions.backends.protocols import NotAllowed, Order, Refusal
+from actions.backends.orders import Order
+from actions.backends.refusals import NotAllowed, Refusal
 from core.errors import InvalidInput
 
 _LONGEST_REASON = 200

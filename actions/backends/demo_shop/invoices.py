@@ -11,15 +11,8 @@ from actions.backends.demo_shop.lookup import THIS_ORDER, read_file
 from actions.backends.demo_shop.rows import masked_email, yuan
 from actions.backends.demo_shop.store import Store
 from actions.backends.demo_shop.tables import members, orders
-from actions.backends.protocols import (
-    InvoiceDelivery,
-    InvoiceProgress,
-    InvoiceReceipt,
-    InvoiceStatus,
-    NotAllowed,
-    Refusal,
-    no_such_order,
-)
+from actions.backends.invoices import InvoiceDelivery, InvoiceProgress, InvoiceReceipt, InvoiceStatus
+from actions.backends.refusals import NotAllowed, Refusal, no_such_order
 from core.errors import InvalidInput
 
 _LONGEST_TITLE = 100

@@ -5,7 +5,8 @@ from sqlalchemy import select
 from actions.backends.demo_shop.lookup import THIS_ORDER
 from actions.backends.demo_shop.store import Store
 from actions.backends.demo_shop.tables import orders, track_points
-from actions.backends.protocols import NotAllowed, Refusal, Shipment, ShipmentStatus, TrackPoint, no_such_order
+from actions.backends.orders import Shipment, ShipmentStatus, TrackPoint
+from actions.backends.refusals import NotAllowed, Refusal, no_such_order
 
 _TRACK = (
     select(

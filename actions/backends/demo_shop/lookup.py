@@ -8,7 +8,7 @@ from actions.backends.aftersales import ExchangeStatus, RepairStatus
 from actions.backends.demo_shop.rows import order_files
 from actions.backends.demo_shop.rules import OrderFile
 from actions.backends.demo_shop.tables import exchanges, members, order_items, orders, price_claims, repairs
-from actions.backends.protocols import no_such_member, no_such_order
+from actions.backends.refusals import no_such_member, no_such_order
 
 # Built once: making a statement costs more than running it.
 THIS_ORDER = (orders.c.number == bindparam("number")) & (orders.c.member_id == bindparam("member_id"))

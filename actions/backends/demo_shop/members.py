@@ -15,18 +15,8 @@ from actions.backends.demo_shop.lookup import read_file, require_member
 from actions.backends.demo_shop.rows import fen, masked_phone, yuan
 from actions.backends.demo_shop.store import Store
 from actions.backends.demo_shop.tables import coupons, members, points_entries
-from actions.backends.protocols import (
-    Coupon,
-    CouponCheck,
-    CouponStatus,
-    LevelBenefits,
-    Member,
-    NotAllowed,
-    PointsBalance,
-    Redemption,
-    Refusal,
-    no_such_member,
-)
+from actions.backends.members import Coupon, CouponCheck, CouponStatus, LevelBenefits, Member, PointsBalance, Redemption
+from actions.backends.refusals import NotAllowed, Refusal, no_such_member
 from core.errors import InvalidInput
 
 _COUPON_DAYS = 30

@@ -12,13 +12,8 @@ from actions.backends.demo_shop.returns import open_return
 from actions.backends.demo_shop.rows import masked_address
 from actions.backends.demo_shop.store import Store
 from actions.backends.demo_shop.tables import orders
-from actions.backends.protocols import (
-    Order,
-    OrderStatus,
-    ReturnKind,
-    ReturnStatus,
-    UrgeReceipt,
-)
+from actions.backends.orders import Order, OrderStatus, UrgeReceipt
+from actions.backends.returns import ReturnKind, ReturnStatus
 from core.errors import InvalidInput
 
 _LONGEST_ADDRESS = 200

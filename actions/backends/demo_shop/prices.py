@@ -13,7 +13,7 @@ from actions.backends.demo_shop.lookup import read_file
 from actions.backends.demo_shop.rows import fen
 from actions.backends.demo_shop.store import Store
 from actions.backends.demo_shop.tables import price_claims
-from actions.backends.protocols import Order
+from actions.backends.orders import Order
 
 _PAID_BACK_AFTER = timedelta(days=3)
 

@@ -14,7 +14,7 @@ from actions.backends.demo_shop.lookup import read_file, require_member
 from actions.backends.demo_shop.rows import service_number
 from actions.backends.demo_shop.store import Store
 from actions.backends.demo_shop.tables import repairs
-from actions.backends.protocols import NotAllowed, Refusal
+from actions.backends.refusals import NotAllowed, Refusal
 from core.errors import InvalidInput
 
 _LONGEST_FAULT = 200

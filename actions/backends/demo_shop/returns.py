@@ -11,8 +11,8 @@ from actions.backends.demo_shop.lookup import read_file, require_member
 from actions.backends.demo_shop.rows import fen, return_request, service_number
 from actions.backends.demo_shop.store import Store
 from actions.backends.demo_shop.tables import orders, returns
-from actions.backends.protocols import (
-    OrderStatus,
+from actions.backends.orders import OrderStatus
+from actions.backends.returns import (
     Refund,
     RefundQuote,
     RefundShare,

@@ -9,16 +9,8 @@ from typing import Any
 from sqlalchemy import Row
 
 from actions.backends.demo_shop.rules import OrderFile
-from actions.backends.protocols import (
-    MaskedAddress,
-    Order,
-    OrderItem,
-    OrderStatus,
-    Refund,
-    ReturnKind,
-    ReturnRequest,
-    ReturnStatus,
-)
+from actions.backends.orders import MaskedAddress, Order, OrderItem, OrderStatus
+from actions.backends.returns import Refund, ReturnKind, ReturnRequest, ReturnStatus
 
 _REGION = re.compile(r"^.{2,18}?[区县旗]|^.{2,14}?市")
 

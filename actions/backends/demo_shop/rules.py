@@ -6,19 +6,17 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 
-from actions.backends.protocols import (
+from actions.backends.members import (
     Coupon,
     CouponCheck,
     CouponProblem,
     CouponStatus,
-    NotAllowed,
-    Order,
-    OrderStatus,
     PointsBalance,
     PointsEntry,
     PointsExpiry,
-    Refusal,
 )
+from actions.backends.orders import Order, OrderStatus
+from actions.backends.refusals import NotAllowed, Refusal
 
 SHANGHAI = timezone(timedelta(hours=8))
 RETURN_WINDOW = timedelta(days=7)

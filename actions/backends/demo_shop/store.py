@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from actions.backends.codec import decode, encode
 from actions.backends.demo_shop.tables import done
-from actions.backends.protocols import KeyReused, check_key
+from actions.backends.refusals import KeyReused, check_key
 from core.errors import SettingsError, Unavailable
 from core.storage.database import DRIVERS
 from core.storage.sqlite import connector

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from actions.backends.codec import decode
 from actions.backends.http.breaker import Breaker
-from actions.backends.protocols import KeyReused, NotAllowed, check_key, no_such_member, no_such_order
+from actions.backends.refusals import KeyReused, NotAllowed, check_key, no_such_member, no_such_order
 from core.errors import InvalidInput, Unavailable
 
 T = TypeVar("T")

@@ -14,23 +14,10 @@ from actions.backends.aftersales import (
 )
 from actions.backends.http.breaker import Breaker
 from actions.backends.http.client import Client
-from actions.backends.protocols import (
-    Coupon,
-    CouponCheck,
-    InvoiceDelivery,
-    InvoiceProgress,
-    InvoiceReceipt,
-    LevelBenefits,
-    Member,
-    Order,
-    PointsBalance,
-    Redemption,
-    RefundQuote,
-    ReturnEligibility,
-    ReturnRequest,
-    Shipment,
-    UrgeReceipt,
-)
+from actions.backends.invoices import InvoiceDelivery, InvoiceProgress, InvoiceReceipt
+from actions.backends.members import Coupon, CouponCheck, LevelBenefits, Member, PointsBalance, Redemption
+from actions.backends.orders import Order, Shipment, UrgeReceipt
+from actions.backends.returns import RefundQuote, ReturnEligibility, ReturnRequest
 
 T = TypeVar("T")
 _MEMBER = "/members/{member_id}"

@@ -19,7 +19,9 @@ from actions.backends.demo_shop.rows import masked_address
 from actions.backends.demo_shop.seed import demo_members, seed
 from actions.backends.demo_shop.shop import DemoShop
 from actions.backends.demo_shop.store import open_engine
-from actions.backends.protocols import OrderStatus, Refusal, ReturnStatus
+from actions.backends.orders import OrderStatus
+from actions.backends.refusals import Refusal
+from actions.backends.returns import ReturnStatus
 from core.errors import Unavailable
 from tests.contracts.backends.shops import new_postgres
 

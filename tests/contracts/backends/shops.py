@@ -17,7 +17,8 @@ from actions.backends.demo_shop.drawing.rows import Rows
 from actions.backends.demo_shop.rules import SHANGHAI
 from actions.backends.demo_shop.seed import seed
 from actions.backends.demo_shop.tables import metadata
-from actions.backends.protocols import OrderStatus, Shop
+from actions.backends.orders import OrderStatus
+from actions.backends.protocols import Shop
 
 ANCHOR = date(2026, 11, 20)
 NOON = datetime.combine(ANCHOR, time(12), SHANGHAI)

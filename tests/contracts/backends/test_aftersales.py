@@ -6,7 +6,9 @@ from decimal import Decimal
 import pytest
 
 from actions.backends.aftersales import ExchangeStatus, RepairStatus, Variant
-from actions.backends.protocols import Order, OrderStatus, Refusal, Shop
+from actions.backends.orders import Order, OrderStatus
+from actions.backends.protocols import Shop
+from actions.backends.refusals import Refusal
 from core.errors import InvalidInput, NotFound
 from tests.contracts.backends.shops import NOON, Drawn
 from tests.contracts.backends.test_orders import NOT_NUMBERS, refused

@@ -13,7 +13,8 @@ import pytest
 from actions.backends.demo_shop.shop import DemoShop
 from actions.backends.http.breaker import Breaker, State
 from actions.backends.http.shop import HttpShop
-from actions.backends.protocols import KeyReused, NotAllowed, OrderStatus
+from actions.backends.orders import OrderStatus
+from actions.backends.refusals import KeyReused, NotAllowed
 from core.errors import InvalidInput, NotFound, Unavailable
 from tests.contracts.backends.shops import NOON, TOKEN, Drawn, serve
 

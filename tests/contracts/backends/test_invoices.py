@@ -4,7 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from actions.backends.protocols import InvoiceStatus, OrderStatus, Refusal, Shop
+from actions.backends.invoices import InvoiceStatus
+from actions.backends.orders import OrderStatus
+from actions.backends.protocols import Shop
+from actions.backends.refusals import Refusal
 from core.errors import InvalidInput, NotFound
 from tests.contracts.backends.shops import NOON, Drawn
 from tests.contracts.backends.test_orders import NOT_NUMBERS, refused

@@ -5,7 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from actions.backends.protocols import CouponProblem, CouponStatus, NotAllowed, OrderStatus, Redemption, Refusal, Shop
+from actions.backends.members import CouponProblem, CouponStatus, Redemption
+from actions.backends.orders import OrderStatus
+from actions.backends.protocols import Shop
+from actions.backends.refusals import NotAllowed, Refusal
 from core.errors import InvalidInput, NotFound
 
 

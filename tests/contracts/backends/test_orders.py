@@ -5,16 +5,10 @@ from typing import Any
 
 import pytest
 
-from actions.backends.protocols import (
-    KeyReused,
-    NotAllowed,
-    OrderStatus,
-    Refusal,
-    ReturnKind,
-    ReturnStatus,
-    ShipmentStatus,
-    Shop,
-)
+from actions.backends.orders import OrderStatus, ShipmentStatus
+from actions.backends.protocols import Shop
+from actions.backends.refusals import KeyReused, NotAllowed, Refusal
+from actions.backends.returns import ReturnKind, ReturnStatus
 from core.errors import InvalidInput, NotFound
 from tests.contracts.backends.shops import Drawn
 

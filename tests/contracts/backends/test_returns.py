@@ -4,7 +4,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from actions.backends.protocols import NotAllowed, OrderStatus, Refusal, ReturnKind, ReturnStatus, Shop
+from actions.backends.orders import OrderStatus
+from actions.backends.protocols import Shop
+from actions.backends.refusals import NotAllowed, Refusal
+from actions.backends.returns import ReturnKind, ReturnStatus
 from core.errors import InvalidInput
 from tests.contracts.backends.shops import Drawn
 

@@ -7,7 +7,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from actions.backends.demo_shop.shop import DemoShop
-from actions.backends.protocols import OrderStatus
+from actions.backends.orders import OrderStatus
 from tests.contracts.backends.contract import SPEC
 from tests.contracts.backends.shops import NOON, TOKEN, Drawn, serve
 

@@ -7,7 +7,7 @@ from math import asin, cos, radians, sin, sqrt
 
 from actions.backends.demo_shop.catalogue import Carrier, Place, places
 from actions.backends.demo_shop.rules import SHANGHAI
-from actions.backends.protocols import ShipmentStatus
+from actions.backends.orders import ShipmentStatus
 
 _EARTH_KM = 6371.0
 _SIGNERS = ("本人", "家人", "前台", "小区驿站", "丰巢柜")

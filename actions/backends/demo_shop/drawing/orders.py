@@ -14,7 +14,8 @@ from actions.backends.demo_shop.drawing.customers import Customer
 from actions.backends.demo_shop.drawing.journey import Journey, plan
 from actions.backends.demo_shop.drawing.rows import Rows
 from actions.backends.demo_shop.rows import fen, service_number
-from actions.backends.protocols import OrderStatus, ReturnKind, ReturnStatus
+from actions.backends.orders import OrderStatus
+from actions.backends.returns import ReturnKind, ReturnStatus
 
 _TRIES = 60
 _ASLEEP = range(2, 7)  # nobody orders at these hours

@@ -11,7 +11,7 @@ from actions.backends.demo_shop.catalogue import people
 from actions.backends.demo_shop.drawing.customers import Customer
 from actions.backends.demo_shop.drawing.rows import Rows
 from actions.backends.demo_shop.rows import fen
-from actions.backends.protocols import OrderStatus
+from actions.backends.orders import OrderStatus
 
 _BONUSES = ((5, "每日签到"), (10, "连续签到 7 天"), (30, "晒单评价"), (50, "完善资料"))
 _SPENT_BY_HEROES = 200
