@@ -7,12 +7,16 @@ import asyncio
 import json
 import logging
 from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bot.assistant.lean import configure_logging, leave_out_tensorflow, needs_tensorflow
 
 if TYPE_CHECKING:
+    from rasa.core.agent import Agent
     from rasa.shared.nlu.training_data.message import Message
 
     from bot.assistant.components.linear_model import Floats
@@ -48,21 +52,27 @@ def evaluate(model: Path, data: Path, stories: Path | None = None) -> dict[str, 
     from rasa.shared.nlu.training_data.formats import RasaYAMLReader
 
     from bot.assistant.components.intent_training import expected_calibration_error
-    from bot.assistant.stories import play
 
     examples: list[Message] = [
         example for file in sorted(data.glob("*.yml")) for example in RasaYAMLReader().read(file).intent_examples
     ]
-    agent = Agent.load(model)
-
-    async def parse_all() -> list[dict[str, Any]]:
-        return [await agent.parse_message(example.get("text")) for example in examples]
+    texts = [example.get("text") for example in examples]
+    half = len(texts) // 2
+    # Forked, the processes share the loaded model; two, for the machine may have more cores than memory.
+    with ProcessPoolExecutor(2, get_context("fork"), initializer=_use, initargs=(Agent.load(model),)) as pool:
+        first, played, second = (
+            pool.submit(_parse, texts[:half]),
+            pool.submit(_play, stories) if stories else None,
+            pool.submit(_parse, texts[half:]),
+        )
+        utterances = first.result() + second.result()
+        conversations = played.result() if played else []
 
     right, confidence, accepted = [], [], []
     per_intent: dict[str, list[bool]] = defaultdict(list)
     rows: list[dict[str, Any]] = []
     wrong, spans = [], {"found": 0, "marked": 0, "both": 0}
-    for example, parsed in zip(examples, asyncio.run(parse_all()), strict=True):
+    for example, parsed in zip(examples, utterances, strict=True):
         guesses = [guess for guess in parsed["intent_ranking"] if guess["name"] != DEFAULT_NLU_FALLBACK_INTENT_NAME]
         accepted.append(parsed["intent"]["name"] != DEFAULT_NLU_FALLBACK_INTENT_NAME)
         right.append(guesses[0]["name"] == example.get("intent"))
@@ -99,8 +109,33 @@ def evaluate(model: Path, data: Path, stories: Path | None = None) -> dict[str, 
         },
         "wrong": wrong,
         "rows": rows,
-        "stories": asyncio.run(play(agent, stories)) if stories else [],
+        "stories": conversations,
     }
+
+
+_agent: Agent | None = None
+
+
+def _use(agent: Agent) -> None:
+    global _agent
+    _agent = agent
+
+
+def _parse(texts: Sequence[str]) -> list[dict[str, Any]]:
+    assert _agent is not None
+    agent = _agent
+
+    async def one_by_one() -> list[dict[str, Any]]:
+        return [await agent.parse_message(text) for text in texts]
+
+    return asyncio.run(one_by_one())
+
+
+def _play(stories: Path) -> list[dict[str, Any]]:
+    from bot.assistant.stories import play
+
+    assert _agent is not None
+    return asyncio.run(play(_agent, stories))
 
 
 def _mean(values: Floats) -> float:

@@ -32,12 +32,13 @@ def main() -> None:
     uncommented = "\n".join(
         line.partition("#")[0] for line in arguments.config.read_text(encoding="utf-8").splitlines()
     )
-    if not any(user in uncommented for user in USERS):
+    lean = not any(user in uncommented for user in USERS)
+    if lean:
         leave_out_tensorflow()
     configure_logging(logging.INFO)
     if not arguments.output.exists():
         partial = arguments.output.with_name(f"partial-{arguments.output.name}")
-        train(arguments.config, arguments.domain, arguments.data, partial)
+        train(arguments.config, arguments.domain, arguments.data, partial, glue_stories=not lean)
         write(arguments.metrics, _report(partial))
         partial.replace(arguments.output)
     if arguments.held_out and not arguments.evaluation.exists():
@@ -53,15 +54,22 @@ def write(file: Path, content: dict[str, Any]) -> None:
     partial.replace(file)
 
 
-def train(config: Path, domain: Path, data: list[Path], output: Path) -> None:
-    """Ends the process with the reason when the project cannot be trained: contradicting rules, faulty YAML."""
+def train(config: Path, domain: Path, data: list[Path], output: Path, *, glue_stories: bool) -> None:
+    """``glue_stories``: Rasa also strings stories together; only policies that generalise (TED) learn from that.
+
+    Ends the process with the reason when the project cannot be trained: contradicting rules, faulty YAML."""
     from rasa.engine.exceptions import GraphComponentException
     from rasa.model_training import train as rasa_train
     from rasa.shared.exceptions import RasaException
 
     try:
         result = rasa_train(
-            str(domain), str(config), [str(path) for path in data], str(output.parent), fixed_model_name=output.name
+            str(domain),
+            str(config),
+            [str(path) for path in data],
+            str(output.parent),
+            fixed_model_name=output.name,
+            core_additional_arguments=None if glue_stories else {"augmentation_factor": 0},
         )
     except GraphComponentException as error:
         # Rasa only names the component; what went wrong in it is the cause.
