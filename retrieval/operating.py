@@ -21,7 +21,7 @@ from retrieval.calibration import (
     scale_of,
     shares,
 )
-from retrieval.policy import Limits, Policy
+from retrieval.policy import Limits, Policy, unproven
 
 PRIOR = Path(__file__).with_name("prior.json")
 _FOLDS = 5
@@ -77,9 +77,9 @@ def operate(samples: Sequence[Sample], policy: Policy, prior: Operation | None) 
         if prior is None:
             raise ValueError("neither samples nor a prior to go by")
         return prior
-    found = operate_all([samples], policy, prior)
     if prior is None or any(sample.asked and sample.kind == "answerable" for sample in samples):
-        return found
+        return operate_all([samples], policy, prior)
+    found = operate_all([samples], unproven(policy), prior)
     answer_at, choices_at = max(found.answer_at, prior.answer_at), max(found.choices_at, prior.choices_at)
     return found.model_copy(update={"answer_at": answer_at, "choices_at": choices_at})
 

@@ -35,7 +35,16 @@ class Limits(_Strict):
 class Policy(_Strict):
     mix: Mix
     limits: Limits
+    unproven: Share
     least_choice: Share
+
+
+def unproven(policy: Policy) -> Policy:
+    """The same for bases that nobody has asked anything yet."""
+    limits = {
+        name: limit if name.endswith("_to_unanswerable") else limit * policy.unproven for name, limit in policy.limits
+    }
+    return policy.model_copy(update={"limits": Limits(**limits)})
 
 
 def load_policy(path: Path = POLICY) -> Policy:

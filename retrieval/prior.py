@@ -20,7 +20,7 @@ from retrieval.goods import GOODS, read_lookup
 from retrieval.index import KnowledgeIndex
 from retrieval.knowledge import Entry
 from retrieval.operating import PRIOR, operate_all
-from retrieval.policy import load_policy
+from retrieval.policy import load_policy, unproven
 from retrieval.samples import Asked
 from retrieval.seed import read_folder
 
@@ -70,7 +70,7 @@ def main() -> None:
     encoder = load_encoder(EMBEDDED, HOME / "var" / "models" / "encoder")
     asked = samples.read_asked(HOME / "nlu_data" / "knowledge_calibration.jsonl")
     found = list(made(read_folder(HOME / "nlu_data" / "knowledge"), asked, encoder))
-    prior = operate_all(found, load_policy(), forms=FORMS)
+    prior = operate_all(found, unproven(load_policy()), forms=FORMS)
     PRIOR.write_text(prior.model_dump_json(indent=1) + "\n", encoding="utf-8")
     sys.stdout.write(prior.model_dump_json(indent=1) + "\n")
 

@@ -36,7 +36,7 @@ def samples() -> list[Sample]:
 
 def policy(**limits: float) -> Policy:
     usual = dict.fromkeys(Limits.model_fields, 1.0)
-    return Policy(mix=MIX, limits=Limits(**usual | limits), least_choice=0.05)
+    return Policy(mix=MIX, limits=Limits(**usual | limits), unproven=0.5, least_choice=0.05)
 
 
 def test_probabilities_mean_what_they_say_on_unseen_questions(samples: list[Sample]) -> None:
