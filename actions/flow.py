@@ -43,11 +43,15 @@ class Inform(CustomerAction):
         waiting = [intent for intent in turn.pending if intent in FORMS or intent in self._by_intent]
         if waiting and (mention.points or (mention.malformed and waiting[0] in self._by_intent)):
             await self._serve(waiting, turn, answer)
-        elif mention.number or mention.tracking_number or mention.state or insists(turn.text, mention):
+        elif mention.number or mention.tracking_number or mention.state or self._pointed_out(turn):
             await self._by_intent[ORDER_STATUS].respond(turn, answer)
         else:
             return False
         return True
+
+    def _pointed_out(self, turn: Turn) -> bool:
+        in_list = turn.mention.position is not None and bool(turn.shown_orders)
+        return in_list or insists(turn.text, turn.mention)
 
     async def _serve(self, waiting: Sequence[str], turn: Turn, answer: Answer) -> None:
         """All that waited for the order; a form comes last, for it has questions of its own."""

@@ -28,6 +28,7 @@ async def tell_service(services: Services, turn: Turn, member_id: str, answer: A
         _tell_exchange(turn, exchanges, answer)
     else:
         return False
+    answer.expect_order(turn)
     return True
 
 

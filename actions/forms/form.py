@@ -144,7 +144,7 @@ class Submit(CustomerAction):
         """To the second of two forms that were wished for in one message."""
         if wish := turn.slots.get("next_form"):
             answer.ask("utter_next_form", [{"title": TITLES[wish], "payload": f"/{wish}"}], wish=TITLES[wish])
-            answer.set(next_form=None)
+            answer.set(next_form=None, pending_intent=None)
             answer.offer(turn, wish)
 
     def when_refused(self, turn: Turn, refusal: NotAllowed, answer: Answer) -> None:

@@ -167,6 +167,13 @@ class TestAnOrderDescribed:
         told = await caller().hear("action_inform", "奶瓶那单", product="奶瓶")
         assert told.responses == ["utter_order_delivered"]
 
+    async def test_the_next_one_of_the_list(self, caller):
+        customer = caller()
+        await customer.hear("action_order_list", "我的订单", "order_list")
+        await customer.hear("action_inform", "第二个")
+        told = await customer.hear("action_inform", "那第三个呢")
+        assert told.responses == ["utter_order_in_transit"]
+
     async def test_by_its_state_rather_than_the_one_spoken_of(self, caller):
         customer = caller()
         await customer.hear("action_order_status", "奶瓶那单", "order_status", product="奶瓶")

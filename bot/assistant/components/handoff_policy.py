@@ -18,7 +18,7 @@ from rasa.engine.storage.storage import ModelStorage
 from rasa.shared.constants import DEFAULT_NLU_FALLBACK_INTENT_NAME
 from rasa.shared.core.constants import ACTION_LISTEN_NAME
 from rasa.shared.core.domain import Domain
-from rasa.shared.core.events import ActionExecuted, SlotSet, UserUttered
+from rasa.shared.core.events import ActionExecuted, ActiveLoop, SlotSet, UserUttered
 from rasa.shared.core.generator import TrackerWithCachedStates
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.exceptions import InvalidConfigException
@@ -39,7 +39,12 @@ THRESHOLDS_FILE = "thresholds.json"
 THRESHOLDS_VARIABLE = "KEFU_HANDOFF_THRESHOLDS"
 
 
-def signals_of(tracker: DialogueStateTracker, thresholds: Thresholds, buying_intents: Collection[str]) -> Signals:
+def signals_of(
+    tracker: DialogueStateTracker,
+    thresholds: Thresholds,
+    buying_intents: Collection[str],
+    patient_forms: Collection[str] = (),
+) -> Signals:
     """What the tracker knows at this moment. Streaks begin anew after a hand-over: the person has settled what was."""
     turns = _turns_since_handover(tracker)
     latest = next(turns, None)
@@ -47,7 +52,9 @@ def signals_of(tracker: DialogueStateTracker, thresholds: Thresholds, buying_int
         return Signals()
     metadata = latest.metadata or {}
     window = thresholds.sentiment_window
-    recent = [_sentiment(latest), *map(_sentiment, islice(turns, window - 1))]
+    dictated = _said_into(tracker, patient_forms)
+    said = [latest, *islice(turns, window - 1)]
+    recent = [0.0 if id(turn) in dictated else _sentiment(turn) for turn in said]
     return Signals(
         explicit_wish=max(
             (guess["confidence"] for guess in _guesses(latest) if guess["name"] == EXPLICIT_WISH), default=0.0
@@ -83,7 +90,7 @@ class HandoffPolicy(Policy):
     @staticmethod
     def get_default_config() -> dict[str, Any]:
         # Above RulePolicy (6): of predictions that are equally sure, the higher priority wins.
-        return {"priority": 7, "buying_intents": []}
+        return {"priority": 7, "buying_intents": [], "patient_forms": []}
 
     @staticmethod
     def supported_data() -> SupportedData:
@@ -132,7 +139,8 @@ class HandoffPolicy(Policy):
         if tracker.latest_action_name == HANDOVER:
             # Whatever form was open: the turn ends here.
             return self._certain(ACTION_LISTEN_NAME, domain)
-        decision = decide(signals_of(tracker, self._thresholds, self.config["buying_intents"]), self._thresholds)
+        signals = signals_of(tracker, self._thresholds, self.config["buying_intents"], self.config["patient_forms"])
+        decision = decide(signals, self._thresholds)
         remember(tracker, decision)
         if decision.handoff and not _handed_over_this_turn(tracker):
             return self._certain(HANDOVER, domain, SlotSet(DECISION_SLOT, decision.as_json()))
@@ -171,6 +179,18 @@ def _turns_since_handover(tracker: DialogueStateTracker) -> Iterator[UserUttered
             if part_of is None or part_of != message:
                 yield event
             message = part_of
+
+
+def _said_into(tracker: DialogueStateTracker, forms: Collection[str]) -> set[int]:
+    """The utterances (`id`) said while one of these forms was open."""
+    said: set[int] = set()
+    form: str | None = None
+    for event in tracker.events:
+        if isinstance(event, ActiveLoop):
+            form = event.name
+        elif isinstance(event, UserUttered) and form in forms:
+            said.add(id(event))
+    return said
 
 
 def _handed_over_this_turn(tracker: DialogueStateTracker) -> bool:

@@ -2,7 +2,7 @@
 
 import unittest
 
-from rasa.shared.core.events import ActionExecuted, SlotSet, UserUttered
+from rasa.shared.core.events import ActionExecuted, ActiveLoop, SlotSet, UserUttered
 from rasa.shared.core.slots import AnySlot
 from rasa.shared.core.trackers import DialogueStateTracker
 
@@ -39,7 +39,7 @@ def signals(*events):
     for event in events:
         for one in event if isinstance(event, list) else [event]:
             tracker.update(one)
-    return signals_of(tracker, THRESHOLDS, buying_intents={"product_question"})
+    return signals_of(tracker, THRESHOLDS, buying_intents={"product_question"}, patient_forms={"ticket_form"})
 
 
 def mood(score):
@@ -53,6 +53,17 @@ def part(intent, message, n, **metadata):
 class Gathering(unittest.TestCase):
     def test_nothing_said_is_at_rest(self):
         self.assertEqual(signals().explicit_wish, 0.0)
+
+    def test_what_is_dictated_to_a_ticket_may_be_angry(self):
+        opened = [*did(), said("leave_ticket"), ActiveLoop("ticket_form"), *did("ticket_form")]
+        complaint = [said("complain", sentiment=mood(-0.9)), ActionExecuted("ticket_form"), ActiveLoop(None)]
+        self.assertEqual(signals(opened, complaint).sentiment, 0.0)
+        after = signals(opened, complaint, did("action_submit_ticket"), said("thank", sentiment=mood(-0.1)))
+        self.assertEqual(after.sentiment, -0.1)
+        self.assertGreater(after.sentiment_recent_mean, THRESHOLDS.sentiment_recent_mean)
+        self.assertEqual(
+            signals(opened, did(), ActiveLoop(None), said("complain", sentiment=mood(-0.9))).sentiment, -0.9
+        )
 
     def test_the_wish_is_the_probability_of_its_intent(self):
         self.assertEqual(signals(did(), said("human_agent", 0.8)).explicit_wish, 0.8)
