@@ -52,8 +52,8 @@ class Life:
         life = self
 
         @asynccontextmanager
-        async def begin(database: Database) -> AsyncIterator[AsyncConnection]:
-            async with original_begin(database) as conn:
+        async def begin(database: Database, *, durable: bool = True) -> AsyncIterator[AsyncConnection]:
+            async with original_begin(database, durable=durable) as conn:
                 yield conn
                 life.step("before commit")
             life.step("after commit")
