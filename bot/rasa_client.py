@@ -51,10 +51,6 @@ class Assistant:
             headers={"Content-Type": "application/json"},
         )
 
-    @property
-    def url(self) -> str:
-        return self._url
-
     def point_to(self, url: str) -> None:
         """New turns go to the assistant at `url`; those under way end where they began."""
         self._url = url

@@ -16,7 +16,6 @@ from training.sources import Sources
 
 _RESPONSE = re.compile(r"^  (utter_\w+):")
 _NAME = re.compile(r"utter_\w+")
-_RULE = re.compile(r"(?:rule|story|stories|rule\(s\)|stories/rules) '([^']+)'")
 _PART_OF_A_NAME = re.compile(r"[\"'](utter_\w*?)\{")
 _SPOKEN_BY_RASA = ("utter_ask_", "utter_default", "utter_restart")
 

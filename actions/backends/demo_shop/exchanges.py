@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, insert, select
+from sqlalchemy import Row, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from actions.backends.aftersales import (
@@ -14,8 +14,9 @@ from actions.backends.aftersales import (
     Variant,
 )
 from actions.backends.demo_shop import rules
+from actions.backends.demo_shop.cases import Cases
 from actions.backends.demo_shop.catalogue import products
-from actions.backends.demo_shop.lookup import read_file, require_member
+from actions.backends.demo_shop.lookup import read_file
 from actions.backends.demo_shop.rows import service_number
 from actions.backends.demo_shop.store import Store
 from actions.backends.demo_shop.tables import exchanges
@@ -24,12 +25,8 @@ from actions.backends.refusals import NotAllowed, Refusal
 from core.errors import InvalidInput
 
 _LONGEST_REASON = 200
-_LATEST = 10
 
-_NEWEST_FIRST = select(exchanges).order_by(exchanges.c.created_at.desc(), exchanges.c.number.desc()).limit(_LATEST)
-_OF_MEMBER = _NEWEST_FIRST.where(exchanges.c.member_id == bindparam("member_id"))
-_OF_ORDER = _OF_MEMBER.where(exchanges.c.order_number == bindparam("number"))
-_HOW_MANY = select(func.count()).select_from(exchanges).where(exchanges.c.order_number == bindparam("number"))
+_CASES = Cases(exchanges)
 
 
 class DemoExchanges:
@@ -58,7 +55,7 @@ class DemoExchanges:
             if refusal := rules.refuse_exchange(file, now):
                 raise refusal
             item, wanted = _chosen(file.order, sku, wanted_sku)
-            earlier = (await conn.execute(_HOW_MANY, {"number": number})).scalar_one()
+            earlier = await _CASES.count(conn, number)
             request = ExchangeRequest(
                 number=service_number("HH", number, earlier),
                 order_number=number,
@@ -77,12 +74,7 @@ class DemoExchanges:
 
     async def progress(self, member_id: str, number: str | None = None) -> tuple[ExchangeRequest, ...]:
         async with self._store.read() as conn:
-            query = _OF_MEMBER if number is None else _OF_ORDER
-            rows = (await conn.execute(query, {"member_id": member_id, "number": number})).all()
-            if not rows and number is None:
-                await require_member(conn, member_id)
-            elif not rows and number is not None:
-                await read_file(conn, member_id, number)
+            rows = await _CASES.latest(conn, member_id, number)
         return tuple(_request(row) for row in rows)
 
 

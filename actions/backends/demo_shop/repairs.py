@@ -4,13 +4,14 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, insert, select
+from sqlalchemy import Row, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from actions.backends.aftersales import RepairRequest, RepairStatus, Warranty, WarrantyCheck
 from actions.backends.demo_shop import rules
+from actions.backends.demo_shop.cases import Cases
 from actions.backends.demo_shop.catalogue import products
-from actions.backends.demo_shop.lookup import read_file, require_member
+from actions.backends.demo_shop.lookup import read_file
 from actions.backends.demo_shop.rows import service_number
 from actions.backends.demo_shop.store import Store
 from actions.backends.demo_shop.tables import repairs
@@ -18,13 +19,9 @@ from actions.backends.refusals import NotAllowed, Refusal
 from core.errors import InvalidInput
 
 _LONGEST_FAULT = 200
-_LATEST = 10
 _PICKUP_AFTER = timedelta(days=1)
 
-_NEWEST_FIRST = select(repairs).order_by(repairs.c.created_at.desc(), repairs.c.number.desc()).limit(_LATEST)
-_OF_MEMBER = _NEWEST_FIRST.where(repairs.c.member_id == bindparam("member_id"))
-_OF_ORDER = _OF_MEMBER.where(repairs.c.order_number == bindparam("number"))
-_HOW_MANY = select(func.count()).select_from(repairs).where(repairs.c.order_number == bindparam("number"))
+_CASES = Cases(repairs)
 
 
 class DemoRepairs:
@@ -56,7 +53,7 @@ class DemoRepairs:
                 raise NotAllowed(Refusal.NOT_REPAIRABLE)
             if sku not in covered:
                 raise InvalidInput(f"{sku} of this order cannot be repaired")
-            earlier = (await conn.execute(_HOW_MANY, {"number": number})).scalar_one()
+            earlier = await _CASES.count(conn, number)
             request = RepairRequest(
                 number=service_number("WX", number, earlier),
                 order_number=number,
@@ -76,12 +73,7 @@ class DemoRepairs:
 
     async def progress(self, member_id: str, number: str | None = None) -> tuple[RepairRequest, ...]:
         async with self._store.read() as conn:
-            query = _OF_MEMBER if number is None else _OF_ORDER
-            rows = (await conn.execute(query, {"member_id": member_id, "number": number})).all()
-            if not rows and number is None:
-                await require_member(conn, member_id)
-            elif not rows and number is not None:
-                await read_file(conn, member_id, number)
+            rows = await _CASES.latest(conn, member_id, number)
         return tuple(_request(row) for row in rows)
 
     def _warranties(self, file: rules.OrderFile) -> tuple[Warranty, ...]:

@@ -3,11 +3,12 @@
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from actions.backends.demo_shop import rules
-from actions.backends.demo_shop.lookup import read_file, require_member
+from actions.backends.demo_shop.cases import Cases
+from actions.backends.demo_shop.lookup import read_file
 from actions.backends.demo_shop.rows import fen, return_request, service_number
 from actions.backends.demo_shop.store import Store
 from actions.backends.demo_shop.tables import orders, returns
@@ -24,12 +25,9 @@ from actions.backends.returns import (
 from core.errors import InvalidInput
 
 _LONGEST_REASON = 200
-_LATEST_RETURNS = 10
 _REFUND_DAYS = {ReturnKind.RETURN: 7, ReturnKind.REFUND_ONLY: 3}
 
-_NEWEST_FIRST = select(returns).order_by(returns.c.created_at.desc(), returns.c.number.desc()).limit(_LATEST_RETURNS)
-_OF_MEMBER = _NEWEST_FIRST.where(returns.c.member_id == bindparam("member_id"))
-_OF_ORDER = _OF_MEMBER.where(returns.c.order_number == bindparam("number"))
+_CASES = Cases(returns)
 
 
 class DemoReturns:
@@ -67,12 +65,7 @@ class DemoReturns:
 
     async def progress(self, member_id: str, number: str | None = None) -> tuple[ReturnRequest, ...]:
         async with self._store.read() as conn:
-            query = _OF_MEMBER if number is None else _OF_ORDER
-            rows = (await conn.execute(query, {"member_id": member_id, "number": number})).all()
-            if not rows and number is None:
-                await require_member(conn, member_id)
-            elif not rows and number is not None:
-                await read_file(conn, member_id, number)
+            rows = await _CASES.latest(conn, member_id, number)
         return tuple(return_request(row) for row in rows)
 
 
@@ -111,9 +104,7 @@ async def open_return(
 ) -> ReturnRequest:
     """Store the request and put its order into refunding. The order is locked by the caller."""
     order = file.order
-    earlier = (
-        await conn.execute(select(func.count()).select_from(returns).where(returns.c.order_number == order.number))
-    ).scalar_one()
+    earlier = await _CASES.count(conn, order.number)
     expected = (now + timedelta(days=_REFUND_DAYS[kind])).astimezone(rules.SHANGHAI).date()
     request = ReturnRequest(
         number=service_number("TH", order.number, earlier),
