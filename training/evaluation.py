@@ -131,6 +131,7 @@ class Evaluation:
         return {
             "utterances": len(right),
             "accuracy": _mean(right),
+            "in_scope_accuracy": _mean([one.right for one in self.utterances if one.intent != OUT_OF_SCOPE]),
             "macro_f1": macro_f1(self.utterances),
             "ece": calibration_error(confidence, right),
             "accepted": _mean(accepted),

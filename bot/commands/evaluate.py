@@ -43,6 +43,7 @@ def _show(evaluation: Evaluation, faq: dict[str, float] | None) -> None:
     table = Table(box=None, show_header=False, padding=(0, 1))
     table.add_row("intents", share(figures["accuracy"]), f"of {figures['utterances']} held-out utterances",
                   f"macro F1 {share(figures['macro_f1'])}, ECE {share(figures['ece'])}")  # fmt: skip
+    table.add_row("  in scope", share(figures["in_scope_accuracy"]), "", "")
     table.add_row("  acted on", share(figures["accepted"]), "", f"right {share(figures['accepted_accuracy'])}")
     table.add_row("out of scope", share(figures["out_of_scope_recall"]), "recall at 3 % false alarms", "")
     entities = figures["entities"]["all"]
