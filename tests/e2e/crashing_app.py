@@ -1,11 +1,13 @@
-"""The app, killed at its first step after a message came in, started again and killed at its second, and so on.
+"""The app, killed at the first step after a message came in that it has not died at before, and started again.
 
 SIGKILL, so nothing is cleaned up. A step is a moment at which something outside the process has just changed: a write
 was committed, something was said on the bus, the assistant has answered; and the moment before a write is committed.
 From one step to the next nothing changes that a restart could find, so these are all the points that differ.
 
 Each life is a process of its own, forked from this one, which has only imported: so a start takes a second, not five.
-Its steps are written to a file named by its number, in the folder that is given.
+Its steps are written to a file named by its number, in the folder that is given. A step is told from others by its name
+and by how many of that name came before in this life ("after commit 3"), not by its place among all: work in the
+background puts steps of its own between them, sooner or later.
 """
 
 import gc
@@ -13,6 +15,7 @@ import itertools
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -32,20 +35,23 @@ original_accept = Intake.accept
 
 
 class Life:
-    """Counts its steps from the first message on, and ends at the `number`-th."""
+    """Counts its steps from the first message on, and ends at the first where no earlier life has ended."""
 
     def __init__(self, number: int, folder: Path) -> None:
-        self.number = number
+        earlier = (folder / str(before) for before in range(1, number))
+        self.fatal = {file.read_text(encoding="utf-8").splitlines()[-1] for file in earlier}
         self.file = folder / str(number)
         self.file.touch()
         self.steps: list[str] = []
+        self.counts: Counter[str] = Counter()
         self.armed = False
 
     def step(self, name: str) -> None:
         if self.armed:
-            self.steps.append(name)
+            self.counts[name] += 1
+            self.steps.append(f"{name} {self.counts[name]}")
             self.file.write_text("\n".join(self.steps), encoding="utf-8")
-            if len(self.steps) == self.number:
+            if self.steps[-1] not in self.fatal:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     def watch(self) -> None:
