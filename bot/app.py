@@ -24,7 +24,7 @@ from actions.backends.demo_shop.seed import demo_members
 from actions.backends.protocols import Shop
 from actions.services import Services
 from actions.stores import LoggedRatings, StoredKnowledge, StoredTickets
-from bot import demo, edges, pages
+from bot import demo, edges, logs, pages
 from bot.facts import ShopFacts
 from bot.gateway import Gateway
 from bot.handover import Handover
@@ -71,6 +71,7 @@ class Parts:
 
 def create_app() -> FastAPI:
     """Reads the settings and makes the app; what needs a running event loop is opened when it starts."""
+    logs.configure()
     settings = load_settings()
 
     @contextlib.asynccontextmanager
@@ -88,7 +89,7 @@ def create_app() -> FastAPI:
             await asyncio.gather(*running, return_exceptions=True)
 
     app = FastAPIOffline(title="Kefu 客服", description=DESCRIPTION, version="0.1.0", lifespan=lifespan)
-    edges.install(app)
+    edges.install(app, metrics_token=_secret(settings.metrics_token))
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"]

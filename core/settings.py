@@ -51,6 +51,8 @@ class Settings(BaseSettings):
     encoder: str = "embedded"
     cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ()
 
+    metrics_token: SecretStr | None = None  # asked for by /metrics, which otherwise is for this machine only
+
     secret_key: SecretStr
     data_key: SecretStr
     action_token: SecretStr
