@@ -1,0 +1,36 @@
+"""The suite runs on each channel: a harness in a world of real stores. A new channel adds a line to `HARNESSES`."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, suppress
+from pathlib import Path
+
+import pytest
+
+from connectors.intake import Intake
+from core.bus import Bus
+from core.storage.database import Database
+from tests.contracts.connectors.harness import Harness
+from tests.contracts.connectors.world import World
+
+HARNESSES: dict[str, Callable[[World], AbstractAsyncContextManager[Harness]]] = {}
+
+
+@pytest.fixture
+async def world(tmp_path: Path, data_key: str, bus: Bus) -> AsyncIterator[World]:
+    database = Database(f"sqlite:///{tmp_path}/kefu.db", data_key)
+    await database.migrate()
+    await bus.redis.flushdb()
+    world = World(database, bus, Intake(database, bus))
+    running = asyncio.create_task(world.run())
+    yield world
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    await database.close()
+
+
+@pytest.fixture(params=sorted(HARNESSES))
+async def harness(request: pytest.FixtureRequest, world: World) -> AsyncIterator[Harness]:
+    async with HARNESSES[request.param](world) as harness:
+        yield harness
