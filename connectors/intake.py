@@ -1,17 +1,20 @@
 """The one way in: every connector hands its messages here."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.bus import Bus
-from core.conversation import inbox, transcript
-from core.conversation.message import Button, Inbound, Message
+from core.conversation import identity, inbox, transcript
+from core.conversation.message import Button, Inbound, Message, Proof
 from core.errors import InvalidInput
 from core.storage.database import Database
 
 MAX_TEXT = 2000
 RECENT = 40
+LONGEST_NUMBER = 2  # digits: no list of buttons is longer
+MEDIA_PAYLOAD = "/send_media"  # what the bot is told when a picture or a recording comes without words
 
 
 class Intake:
@@ -21,14 +24,15 @@ class Intake:
         self._database = database
         self._bus = bus
 
-    async def open(self, channel: str, sender: str, member_id: str | None = None) -> str:
-        """The id of a customer's conversation; made where there is none yet."""
-        async with self._database.connect() as conn:
-            conversation_id = await inbox.find(conn, channel, sender)
-        if conversation_id:
-            return conversation_id
+    async def open(self, channel: str, sender: str, member_id: str | None = None, proofs: Sequence[Proof] = ()) -> str:
+        """The id of a customer's conversation; made where there is none yet. `proofs` link, as in `Inbound`."""
+        if not proofs:
+            async with self._database.connect() as conn:
+                known = await identity.find(conn, channel, sender)
+            if known:
+                return known
         async with self._database.begin() as conn:
-            return await inbox.do_open(conn, channel, sender, member_id)
+            return await identity.do_open(conn, channel, sender, member_id, proofs)
 
     async def accept(self, inbound: Inbound) -> Message:
         """Store one message, tell of it, and return it as stored; a repeat comes back as the first one was.
@@ -57,23 +61,32 @@ async def _settle(conn: AsyncConnection, inbound: Inbound) -> Inbound:
     """Tell a pressed button from typed text.
 
     A payload, or a text that starts with a slash, counts only if the bot offered it as a button just now: a customer
-    must not trigger an intent by typing its name. Public Rasa widgets send a pressed button as its bare payload.
+    must not trigger an intent by typing its name. Public Rasa widgets send a pressed button as its bare payload. Where
+    buttons are shown as a numbered list, a bare number presses the button of the last list.
     """
     text = inbound.text.strip()
     if len(text) > MAX_TEXT:
         raise InvalidInput(f"消息太长了,最多 {MAX_TEXT} 个字,请分几条发送")
+    if inbound.event:
+        return replace(inbound, text=text)
     payload = inbound.payload or (text if text.startswith("/") else None)
-    if payload:
-        button = await _offered(conn, inbound, payload)
+    if payload or (inbound.numbered and text.isdecimal()):
+        button = await _offered(conn, inbound, payload, text)
         if button:
             return replace(inbound, text=button.title, payload=button.payload)
     text = text.lstrip("/ ／")
+    if not text and inbound.attachments:
+        return replace(inbound, text="", payload=MEDIA_PAYLOAD)
     if not text:
         raise InvalidInput("消息是空的,请输入文字")
     return replace(inbound, text=text, payload=None)
 
 
-async def _offered(conn: AsyncConnection, inbound: Inbound, payload: str) -> Button | None:
-    conversation_id = await inbox.do_open(conn, inbound.channel, inbound.sender, inbound.member_id)
+async def _offered(conn: AsyncConnection, inbound: Inbound, payload: str | None, text: str) -> Button | None:
+    conversation_id = await identity.do_open(conn, inbound.channel, inbound.sender, inbound.member_id, inbound.proofs)
     recent = await transcript.newest(conn, conversation_id, RECENT)
-    return next((b for m in reversed(recent) for b in m.buttons if b.payload == payload), None)
+    lists = [message.buttons for message in reversed(recent) if message.buttons]
+    if payload:
+        return next((button for shown in lists for button in shown if button.payload == payload), None)
+    place = int(text) - 1 if len(text) <= LONGEST_NUMBER else -1
+    return lists[0][place] if lists and 0 <= place < len(lists[0]) else None

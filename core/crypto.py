@@ -1,6 +1,8 @@
 """Encryption at rest: AES-256-GCM under a key of the deployment's own."""
 
 import base64
+import hashlib
+import hmac
 import os
 
 from cryptography.exceptions import InvalidTag
@@ -22,6 +24,11 @@ class Cipher:
         if len(raw) != 32:
             raise SettingsError(f"KEFU_DATA_KEY must hold 32 bytes in URL-safe base64, it holds {len(raw)}")
         self._aead = AESGCM(raw)
+        self._hash_key = hmac.digest(raw, b"fingerprint", "sha256")
+
+    def fingerprint(self, text: str) -> str:
+        """A keyed SHA-256, hex: the same text gives the same one, and nobody without the key can try texts."""
+        return hmac.new(self._hash_key, text.encode(), hashlib.sha256).hexdigest()
 
     def encrypt(self, plain: bytes) -> bytes:
         nonce = os.urandom(NONCE_BYTES)

@@ -1,6 +1,5 @@
 """The REST channel as Rasa serves it: post a message, get the replies. Existing clients work unmodified."""
 
-import asyncio
 import hashlib
 import uuid
 from collections.abc import AsyncIterator
@@ -11,11 +10,12 @@ from fastapi import APIRouter
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, Field
 
+from connectors.answers import answered
 from connectors.delivered import Delivered
 from connectors.intake import Intake
 from connectors.web.tokens import Tokens
 from core.bus import Bus
-from core.conversation import inbox, outbox
+from core.conversation import outbox
 from core.conversation.message import Inbound, Message
 from core.storage.database import Database
 
@@ -49,9 +49,9 @@ def router(database: Database, bus: Bus, intake: Intake, tokens: Tokens, deliver
         conversation_id = accepted.message.conversation_id
         async with bus.subscribe(f"conversation.{conversation_id}") as events:
             await intake.announce(accepted)
-            await _answered(events, accepted.message)
+            await answered(events, accepted.message, WAIT_SECONDS)
         async with database.connect() as conn:
-            replies = delivered.outstanding(await outbox.waiting(conn, conversation_id))
+            replies = delivered.outstanding(await outbox.waiting(conn, CHANNEL, accepted.message.sender))
         delivered.mark(reply.id for reply in replies)
         items = [item for reply in replies for item in as_rasa(reply, utterance.sender)]
         if stream:
@@ -85,19 +85,6 @@ def _inbound(utterance: Utterance, tokens: Tokens) -> Inbound:
     # Hashed, for a client's id may be of any length.
     vendor_id = hashlib.sha256(f"{sender}:{known}".encode()).hexdigest() if known else uuid.uuid4().hex
     return Inbound(CHANNEL, vendor_id, sender, utterance.message, member_id=member_id)
-
-
-async def _answered(events: AsyncIterator[Any], message: Message) -> None:
-    """Wait until the turn of `message` is over; give up quietly, for the replies stay in the outbox."""
-    try:
-        async with asyncio.timeout(WAIT_SECONDS):
-            if message.status == inbox.DONE:
-                return
-            async for _topic, data in events:
-                if data.get("reply_to") == message.id:
-                    return
-    except TimeoutError:
-        return
 
 
 async def _lines(items: list[dict[str, Any]]) -> AsyncIterator[bytes]:

@@ -52,14 +52,14 @@ class SocketChannel:
     async def _on_session_request(self, sid: str, data: dict[str, Any] | None = None) -> None:
         session_id = _session_id(data) or uuid.uuid4().hex
         await self.server.emit("session_confirm", session_id, to=sid)
-        await self._listen(sid, await self._conversation(_sender(session_id, None), None))
+        await self._listen(sid, _sender(session_id, None), None)
 
     async def _on_user_uttered(self, sid: str, data: dict[str, Any]) -> None:
         session_id = _session_id(data) or sid
         try:
             member_id = self._member(data)
             sender = _sender(session_id, member_id)
-            await self._listen(sid, await self._conversation(sender, member_id))
+            await self._listen(sid, sender, member_id)
             text = str(data.get("message") or "")
             await self._intake.accept(Inbound(CHANNEL, uuid.uuid4().hex, sender, text, member_id=member_id))
         except KefuError as error:
@@ -77,30 +77,28 @@ class SocketChannel:
         token = custom.get("member_token") if isinstance(custom, dict) else None
         return self._tokens.member_id(str(token)) if token else None
 
-    async def _conversation(self, sender: str, member_id: str | None) -> str:
-        return await self._intake.open(CHANNEL, sender, member_id)
-
-    async def _listen(self, sid: str, conversation_id: str) -> None:
+    async def _listen(self, sid: str, sender: str, member_id: str | None) -> None:
         if sid in self._listeners:
-            if self._listeners[sid][0] == conversation_id:
+            if self._listeners[sid][0] == sender:
                 return
             await self._on_disconnect(sid)
+        conversation_id = await self._intake.open(CHANNEL, sender, member_id)
         ready = asyncio.Event()
-        task = asyncio.create_task(self._forward(sid, conversation_id, ready))
-        self._listeners[sid] = (conversation_id, task)
+        task = asyncio.create_task(self._forward(sid, conversation_id, sender, ready))
+        self._listeners[sid] = (sender, task)
         await ready.wait()
 
-    async def _forward(self, sid: str, conversation_id: str, ready: asyncio.Event) -> None:
+    async def _forward(self, sid: str, conversation_id: str, sender: str, ready: asyncio.Event) -> None:
         async with self._bus.subscribe(f"conversation.{conversation_id}") as events:
             ready.set()
-            await self._send_waiting(sid, conversation_id)
+            await self._send_waiting(sid, sender)
             async for _topic, data in events:
                 if data.get("kind") == "messages":
-                    await self._send_waiting(sid, conversation_id)
+                    await self._send_waiting(sid, sender)
 
-    async def _send_waiting(self, sid: str, conversation_id: str) -> None:
+    async def _send_waiting(self, sid: str, sender: str) -> None:
         async with self._database.connect() as conn:
-            waiting = self._delivered.outstanding(await outbox.waiting(conn, conversation_id))
+            waiting = self._delivered.outstanding(await outbox.waiting(conn, CHANNEL, sender))
         for message in waiting:
             for item in as_widget(message):
                 await self.server.emit("bot_uttered", item, to=sid)

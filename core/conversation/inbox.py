@@ -1,6 +1,6 @@
 """The inbox: what customers said, stored before it is acknowledged, repeats dropped."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,6 +8,7 @@ from sqlalchemy import Row, bindparam, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from core.conversation import addressee, identity
 from core.conversation.message import Inbound, Message, new_id
 from core.conversation.transcript import as_message
 from core.storage.tables import conversations, messages
@@ -15,13 +16,12 @@ from core.storage.tables import conversations, messages
 ACCEPTED = "accepted"
 DONE = "done"
 
-_OF_SENDER = (conversations.c.channel == bindparam("of_channel")) & (conversations.c.sender == bindparam("of_sender"))
-_FIND = select(conversations.c.id).where(_OF_SENDER)
+# The customer's last channel is where answers go.
 _NEXT_SEQ = (
     update(conversations)
-    .where(_OF_SENDER)
-    .values(last_seq=conversations.c.last_seq + 1)
-    .returning(conversations.c.id, conversations.c.last_seq)
+    .where(conversations.c.id == bindparam("conversation"))
+    .values(last_seq=conversations.c.last_seq + 1, channel=bindparam("last_channel"), sender=bindparam("last_sender"))
+    .returning(conversations.c.last_seq)
 )
 _NEXT_WAITING = (
     select(messages, conversations.c.member_id)
@@ -46,40 +46,32 @@ class Accepted:
     is_repeat: bool
 
 
-async def find(conn: AsyncConnection, channel: str, sender: str) -> str | None:
-    """The id of the conversation of a customer of a channel."""
-    return (await conn.execute(_FIND, {"of_channel": channel, "of_sender": sender})).scalar_one_or_none()
-
-
-async def do_open(conn: AsyncConnection, channel: str, sender: str, member_id: str | None = None) -> str:
-    """The id of the conversation of a customer of a channel; a new one where there is none."""
-    return await find(conn, channel, sender) or await _create(conn, channel, sender, member_id)
-
-
 async def do_accept(conn: AsyncConnection, inbound: Inbound) -> Accepted:
     """Store a message. Once the transaction is committed it will be answered, whatever dies.
 
     A repeat (same channel and vendor id) is not stored again; the first one comes back.
     """
-    place = await _next_seq(conn, inbound)
-    if place is None:
-        await _create(conn, inbound.channel, inbound.sender, inbound.member_id)
-        place = await _next_seq(conn, inbound)
-        assert place is not None
+    conversation_id = await identity.do_open(conn, inbound.channel, inbound.sender, inbound.member_id, inbound.proofs)
+    # The conversation's row stays locked until the commit, so `seq` has no race.
+    here = {"conversation": conversation_id, "last_channel": inbound.channel, "last_sender": inbound.sender}
+    seq = (await conn.execute(_NEXT_SEQ, here)).scalar_one()
     values = {
         "id": new_id(),
-        "conversation_id": place.id,
-        "seq": place.last_seq,
+        "conversation_id": conversation_id,
+        "seq": seq,
         "direction": "in",
         "author": "customer",
         "channel": inbound.channel,
+        "sender": inbound.sender,
         "vendor_id": inbound.vendor_id,
-        "body": {"text": inbound.text, "payload": inbound.payload, "metadata": dict(inbound.metadata)},
+        "body": _body(inbound),
         "status": ACCEPTED,
         "created_at": inbound.received_at,
     }
     row = (await conn.execute(_STORE[conn.dialect.name], values)).one_or_none()
     if row:
+        if inbound.allowance:
+            await addressee.do_allow(conn, inbound.channel, inbound.sender, inbound.allowance, inbound.received_at)
         return Accepted(as_message(row), is_repeat=False)
     known = (messages.c.channel == inbound.channel) & (messages.c.vendor_id == inbound.vendor_id)
     return Accepted(as_message((await conn.execute(select(messages).where(known))).one()), is_repeat=True)
@@ -114,17 +106,8 @@ async def do_count_attempt(conn: AsyncConnection, message_id: str) -> int:
     return int((await conn.execute(count.returning(messages.c.attempts))).scalar_one())
 
 
-async def _next_seq(conn: AsyncConnection, inbound: Inbound) -> Row[Any] | None:
-    """Count the conversation's sequence up. The row stays locked until the commit, so `seq` has no race."""
-    sender = {"of_channel": inbound.channel, "of_sender": inbound.sender}
-    return (await conn.execute(_NEXT_SEQ, sender)).one_or_none()
-
-
-async def _create(conn: AsyncConnection, channel: str, sender: str, member_id: str | None) -> str:
-    insert = _INSERTS[conn.dialect.name](conversations).values(
-        id=new_id(), channel=channel, sender=sender, member_id=member_id, created_at=datetime.now(UTC)
-    )
-    await conn.execute(insert.on_conflict_do_nothing(index_elements=["channel", "sender"]))
-    created = await find(conn, channel, sender)
-    assert created is not None
-    return created
+def _body(inbound: Inbound) -> dict[str, Any]:
+    body: dict[str, Any] = {"text": inbound.text, "payload": inbound.payload, "metadata": dict(inbound.metadata)}
+    if inbound.attachments:
+        body["attachments"] = [asdict(attachment) for attachment in inbound.attachments]
+    return body

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 Author = Literal["customer", "bot", "agent", "system"]
+Kind = Literal["image", "voice", "video", "file", "location", "link"]
 
 
 def new_id() -> str:
@@ -20,12 +21,50 @@ class Button:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """What came with a message beside words. `media_id` names stored media (`core.media`), `url` what lies elsewhere.
+
+    `title` is shown to the agent: a file's name, a link's title, a place's address. A `position` is latitude and
+    longitude in degrees.
+    """
+
+    kind: Kind
+    media_id: str | None = None
+    url: str | None = None
+    title: str | None = None
+    position: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Something that only one person has, verified by whoever signed it: never a name that somebody merely gave.
+
+    The same proof on two channels is the same customer (`core.conversation.identity`).
+    """
+
+    kind: Literal["member", "unionid", "phone"]
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How many messages the vendor lets us send to this customer from now on, and for how long (seconds)."""
+
+    count: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Inbound:
     """One message as a connector took it from its vendor.
 
     `vendor_id` is the vendor's id of the message; a second one with the same channel and id is a repeat.
-    `sender` is the customer's id within the channel. `member_id` is set by a verified link only, and a conversation
-    keeps the member it began with: a connector puts the member into `sender` where both kinds can occur.
+    `sender` is the customer's id within the channel. `proofs` link it to the same customer elsewhere. `member_id` is
+    set by a verified link only, and a conversation keeps the member it began with: a connector puts the member into
+    `sender` where both kinds can occur. (With a proof of the kind "member" it need not be given.)
+
+    `event` is what the vendor says happened (somebody followed, opened the chat): its payload is the connector's own
+    and need not have been offered as a button. `numbered`: this channel shows buttons as a numbered list.
     """
 
     channel: str
@@ -34,6 +73,11 @@ class Inbound:
     text: str
     payload: str | None = None
     member_id: str | None = None
+    attachments: tuple[Attachment, ...] = ()
+    proofs: tuple[Proof, ...] = ()
+    allowance: Allowance | None = None
+    event: bool = False
+    numbered: bool = False
     metadata: Mapping[str, Any] = field(default_factory=dict)
     received_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -63,14 +107,17 @@ class Message:
     image: str | None
     custom: dict[str, Any] | None
     channel: str
+    sender: str
     status: str
     reply_to: str | None
     created_at: datetime
     payload: str | None = None
     client_id: str | None = None
+    attachments: tuple[Attachment, ...] = ()
+    failure: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """As pages and apps read it. What a customer pressed (`payload`) and the status stay inside."""
+        """As pages and apps read it. What a customer pressed (`payload`) and the delivery stay inside."""
         return {
             "id": self.id,
             "seq": self.seq,
@@ -80,6 +127,7 @@ class Message:
             "buttons": [asdict(button) for button in self.buttons],
             "image": self.image,
             "custom": self.custom,
+            "attachments": [asdict(attachment) for attachment in self.attachments],
             "channel": self.channel,
             "reply_to": self.reply_to,
             "client_id": self.client_id,

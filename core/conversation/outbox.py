@@ -1,12 +1,16 @@
-"""The outbox: what we promised to send, stored under the fencing token before anybody sends it."""
+"""The outbox: what we promised to send, stored under the fencing token before anybody sends it.
+
+A message out is `queued`, then `delivered`, or `undelivered` with a `failure` that says why. Those can be sent again.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from core.conversation import identity
 from core.conversation.message import Author, Message, Reply, new_id
 from core.conversation.transcript import as_message
 from core.errors import NotFound, StaleFence
@@ -14,18 +18,23 @@ from core.storage.tables import conversations, messages
 
 QUEUED = "queued"
 DELIVERED = "delivered"
+UNDELIVERED = "undelivered"
 
 _PLACE = (
     update(conversations)
     .where(conversations.c.id == bindparam("conversation"), conversations.c.fence == bindparam("shown_fence"))
     .values(last_seq=conversations.c.last_seq + bindparam("count"))
-    .returning(conversations.c.last_seq, conversations.c.channel)
+    .returning(conversations.c.last_seq, conversations.c.channel, conversations.c.sender)
 )
 _STORE = insert(messages).returning(messages, sort_by_parameter_order=True)
 _WAITING = (
     select(messages)
-    .where(messages.c.conversation_id == bindparam("conversation"), messages.c.status == QUEUED)
-    .order_by(messages.c.seq)
+    .where(
+        messages.c.channel == bindparam("to_channel"),
+        messages.c.sender == bindparam("to_sender"),
+        messages.c.status == QUEUED,
+    )
+    .order_by(messages.c.created_at, messages.c.seq)
 )
 
 
@@ -63,6 +72,7 @@ async def do_send(
             "author": author,
             "author_name": author_name,
             "channel": place.channel,
+            "sender": place.sender,
             "vendor_id": vendor_id,
             "body": asdict(reply),
             "status": QUEUED,
@@ -75,14 +85,69 @@ async def do_send(
     return [as_message(row) for row in stored]
 
 
-async def waiting(conn: AsyncConnection, conversation_id: str) -> list[Message]:
-    """Queued messages of a conversation, in order."""
-    return [as_message(row) for row in await conn.execute(_WAITING, {"conversation": conversation_id})]
+async def waiting(conn: AsyncConnection, channel: str, sender: str) -> list[Message]:
+    """Queued messages to a customer of a channel, in order."""
+    return [as_message(row) for row in await conn.execute(_WAITING, {"to_channel": channel, "to_sender": sender})]
 
 
 async def do_mark_delivered(conn: AsyncConnection, message_ids: Iterable[str]) -> None:
     mine = messages.c.id.in_(list(message_ids)) & (messages.c.status == QUEUED)
     await conn.execute(update(messages).where(mine).values(status=DELIVERED))
+
+
+async def do_mark_undelivered(conn: AsyncConnection, message_ids: Iterable[str], failure: str) -> list[Message]:
+    """These did not reach the customer, though a vendor may have taken them; `failure` is a short code."""
+    mine = messages.c.id.in_(list(message_ids)) & (messages.c.direction == "out")
+    marked = update(messages).where(mine).values(status=UNDELIVERED, failure=failure).returning(messages)
+    return [as_message(row) for row in await conn.execute(marked)]
+
+
+async def do_record(
+    conn: AsyncConnection,
+    channel: str,
+    sender: str,
+    reply: Reply,
+    *,
+    author_name: str | None,
+    vendor_id: str,
+    created_at: datetime,
+) -> Message | None:
+    """Write down what somebody said to the customer with the vendor's own means; None for a repeat."""
+    known = select(messages.c.id).where(messages.c.channel == channel, messages.c.vendor_id == vendor_id)
+    if (await conn.execute(known)).one_or_none():
+        return None
+    conversation_id = await identity.do_open(conn, channel, sender)
+    count = update(conversations).where(conversations.c.id == conversation_id)
+    seq = await conn.execute(count.values(last_seq=conversations.c.last_seq + 1).returning(conversations.c.last_seq))
+    row = {
+        "id": new_id(),
+        "conversation_id": conversation_id,
+        "seq": seq.scalar_one(),
+        "direction": "out",
+        "author": "agent",
+        "author_name": author_name,
+        "channel": channel,
+        "sender": sender,
+        "vendor_id": vendor_id,
+        "body": asdict(reply),
+        "status": DELIVERED,
+        "created_at": created_at,
+    }
+    return as_message((await conn.execute(insert(messages).values(row).returning(messages))).one())
+
+
+async def do_send_again(conn: AsyncConnection, *which: ColumnElement[bool]) -> list[Message]:
+    """Queue undelivered messages again: all, or those that meet the conditions on `messages`."""
+    again = update(messages).where(messages.c.status == UNDELIVERED, *which).values(status=QUEUED, failure=None)
+    return [as_message(row) for row in await conn.execute(again.returning(messages))]
+
+
+async def undelivered(conn: AsyncConnection, channel: str | None = None, limit: int = 200) -> list[Message]:
+    """What could not be sent, newest first."""
+    query = select(messages).where(messages.c.status == UNDELIVERED).order_by(messages.c.created_at.desc())
+    if channel:
+        query = query.where(messages.c.channel == channel)
+    return [as_message(row) for row in await conn.execute(query.limit(limit))]
 
 
 async def _explain_refusal(conn: AsyncConnection, conversation_id: str, fence: int) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.conversation.message import Button, Message
+from core.conversation.message import Attachment, Button, Message
 from core.storage.tables import messages
 
 LIMIT = 200
@@ -50,9 +50,17 @@ def as_message(row: Row[Any]) -> Message:
         image=body.get("image"),
         custom=body.get("custom"),
         channel=row.channel,
+        sender=row.sender,
         status=row.status,
         reply_to=row.reply_to,
         created_at=row.created_at,
         payload=body.get("payload"),
         client_id=row.vendor_id.rpartition(":")[2] if row.vendor_id else None,
+        attachments=tuple(_attachment(value) for value in body.get("attachments", ())),
+        failure=row.failure,
     )
+
+
+def _attachment(value: dict[str, Any]) -> Attachment:
+    position = value.get("position")
+    return Attachment(**value | {"position": tuple(position) if position else None})

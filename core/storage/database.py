@@ -60,8 +60,20 @@ class Database:
 
     async def migrate(self) -> None:
         """Bring the tables to the newest version (Alembic)."""
-        async with self.begin() as conn:
-            await conn.run_sync(_upgrade)
+        async with self._writer, self.engine.connect() as conn:
+            if conn.dialect.name == "sqlite":
+                # SQLite changes a table by replacing it. With foreign keys on, dropping the old one would drop all
+                # that hangs on its rows; the switch has no effect inside a transaction.
+                await conn.exec_driver_sql("PRAGMA foreign_keys=OFF")
+                await conn.commit()
+            await conn.execution_options(kefu_write=True)
+            try:
+                async with conn.begin():
+                    await conn.run_sync(_upgrade)
+            finally:
+                if conn.dialect.name == "sqlite":
+                    await conn.execution_options(kefu_write=False)
+                    await conn.exec_driver_sql("PRAGMA foreign_keys=ON")
 
     async def close(self) -> None:
         await self.engine.dispose()

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import JSON
 
-from core.storage.types import Sealed, UtcDateTime
+from core.storage.types import Sealed, SealedBytes, UtcDateTime
 
 metadata = MetaData(
     naming_convention={
@@ -36,8 +36,8 @@ conversations = Table(
     "conversations",
     metadata,
     Column("id", _Id, primary_key=True),
-    Column("channel", String(32), nullable=False),
-    Column("sender", String(128), nullable=False),  # the channel's own id of the customer
+    Column("channel", String(32), nullable=False),  # where the customer wrote last: answers go there
+    Column("sender", String(160), nullable=False),  # the channel's own id of the customer
     Column("member_id", String(64)),  # set by a verified link only
     Column("owner", String(64), nullable=False, server_default="bot"),  # bot | queue | agent:<id>
     Column("fence", Integer, nullable=False, server_default="1"),  # counts changes of owner
@@ -45,8 +45,68 @@ conversations = Table(
     Column("worker", String(40)),  # the app process that is taking the turn
     Column("worker_until", UtcDateTime()),
     Column("created_at", UtcDateTime(), nullable=False),
-    UniqueConstraint("channel", "sender"),
     Index(None, "member_id"),
+)
+
+# A customer of a channel, and the conversation it leads to. Verified links lead several into one (`identity`).
+identities = Table(
+    "identities",
+    metadata,
+    Column("channel", String(32), primary_key=True),
+    Column("sender", String(160), primary_key=True),
+    Column("conversation_id", _Id, ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False, index=True),
+    # How many messages the vendor still lets us send, and until when; null where it does not count.
+    Column("allowance_left", Integer),
+    Column("allowance_until", UtcDateTime()),
+    # Delivery: the process that sends to this customer now, and when to try again after a failure.
+    Column("courier", String(40)),
+    Column("courier_until", UtcDateTime()),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("due_at", UtcDateTime()),
+    Column("created_at", UtcDateTime(), nullable=False),
+)
+
+# What somebody proved to have, and the conversation of whoever proved it.
+proofs = Table(
+    "proofs",
+    metadata,
+    Column("kind", String(16), primary_key=True),  # member | unionid | phone
+    Column("value", String(64), primary_key=True),  # keyed hash of what was proved
+    Column("conversation_id", _Id, ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False, index=True),
+)
+
+# Every link that led customers of two channels into one conversation, and what it moved: it can be undone.
+links = Table(
+    "links",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("kind", String(16), nullable=False),  # the proof's
+    Column("from_conversation", _Id, ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("to_conversation", _Id, ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("moved", Sealed(), nullable=False),  # {"identities": [[channel, sender]…], "proofs": [[kind, value]…]}
+    Column("created_at", UtcDateTime(), nullable=False),
+    Column("undone_at", UtcDateTime()),
+    Column("undone_by", String(64)),
+)
+
+# How far we have read at a vendor from whom we fetch.
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("name", String(160), primary_key=True),
+    Column("value", String(256), nullable=False),
+    Column("updated_at", UtcDateTime(), nullable=False),
+)
+
+# Images, voice and files of messages, each content once.
+media = Table(
+    "media",
+    metadata,
+    Column("id", String(64), primary_key=True),  # SHA-256 of the content, hex
+    Column("type", String(100), nullable=False),  # by content, e.g. image/png
+    Column("size", Integer, nullable=False),  # bytes
+    Column("content", SealedBytes(), nullable=False),
+    Column("created_at", UtcDateTime(), nullable=False),
 )
 
 # One table, two queues: the inbox is what came in and is `accepted`, the outbox what goes out and is `queued`.
@@ -60,9 +120,11 @@ messages = Table(
     Column("author", String(16), nullable=False),  # customer | bot | agent | system
     Column("author_name", String(64)),
     Column("channel", String(32), nullable=False),
+    Column("sender", String(160), nullable=False),  # in: from whom; out: to whom, within the channel
     Column("vendor_id", String(128)),  # in: the vendor's id; out by an agent: the page's own id
-    Column("body", Sealed(), nullable=False),  # text, buttons, image, custom, payload, metadata
-    Column("status", String(16), nullable=False),  # in: accepted, done; out: queued, delivered
+    Column("body", Sealed(), nullable=False),  # text, buttons, image, custom, attachments, payload, metadata
+    Column("status", String(16), nullable=False),  # in: accepted, done; out: queued, delivered, undelivered
+    Column("failure", String(64)),  # out, undelivered: why
     Column("reply_to", _Id),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("created_at", UtcDateTime(), nullable=False),
@@ -75,6 +137,14 @@ messages = Table(
         "seq",
         sqlite_where=text("status in ('accepted', 'queued')"),
         postgresql_where=text("status in ('accepted', 'queued')"),
+    ),
+    Index(
+        "ix_messages_outgoing",
+        "status",
+        "channel",
+        "sender",
+        sqlite_where=text("status in ('queued', 'undelivered')"),
+        postgresql_where=text("status in ('queued', 'undelivered')"),
     ),
     Index(None, "reply_to"),
 )

@@ -1,4 +1,4 @@
-"""Column types of our own: sealed JSON and points in time in UTC."""
+"""Column types of our own: sealed JSON, sealed bytes and points in time in UTC."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -23,6 +23,19 @@ class Sealed(TypeDecorator[Any]):
         return None if value is None else orjson.loads(_cipher(dialect).decrypt(value))
 
 
+class SealedBytes(TypeDecorator[bytes]):
+    """Bytes, encrypted at rest."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: bytes | None, dialect: Dialect) -> bytes | None:
+        return None if value is None else _cipher(dialect).encrypt(value)
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> bytes | None:
+        return None if value is None else _cipher(dialect).decrypt(value)
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """An aware datetime in UTC. SQLite forgets the zone; here it is given back."""
 
@@ -36,6 +49,11 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+def fingerprint(dialect: Dialect, text: str) -> str:
+    """A keyed hash (hex, 64 characters): finds what is not stored in the clear."""
+    return _cipher(dialect).fingerprint(text)
 
 
 def _cipher(dialect: Dialect) -> Cipher:

@@ -64,11 +64,11 @@ async def test_replies_carry_everything_and_follow_in_order(database: Database) 
     assert [message.seq for message in sent] == [asked.seq + 1, asked.seq + 2]
     async with database.connect() as conn:
         assert await transcript.replies_to(conn, asked.id) == sent
-        assert await outbox.waiting(conn, asked.conversation_id) == sent
+        assert await outbox.waiting(conn, asked.channel, asked.sender) == sent
     assert sent[0].buttons == replies[0].buttons
     async with database.begin() as conn:
         await outbox.do_mark_delivered(conn, [message.id for message in sent])
-        assert await outbox.waiting(conn, asked.conversation_id) == []
+        assert await outbox.waiting(conn, asked.channel, asked.sender) == []
 
 
 async def test_a_stale_fence_is_refused_and_stores_nothing(database: Database) -> None:
