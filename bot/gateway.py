@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.handover import Handover, Request
 from bot.rasa_client import Assistant, AssistantFailed, Turn
 from bot.understanding import Understanding, Understood
+from connectors import metrics
 from core.bus import Bus
 from core.conversation import inbox, lease, log, outbox
 from core.conversation.message import Message, Reply, new_id
@@ -136,7 +137,8 @@ class Gateway:
 
     async def _prepare(self, row: Row[Any]) -> Prepared:
         """Everything of a bot turn that needs no transaction. Waits for an assistant that is down."""
-        await self._bus.publish(f"conversation.{row.conversation_id}", {"kind": "typing", "author": "bot"})
+        typing = {"kind": "typing", "author": "bot", "channel": row.channel, "sender": row.sender}
+        await self._bus.publish(f"conversation.{row.conversation_id}", typing)
         payload = row.body.get("payload")
         metadata: dict[str, Any] = {"channel": row.channel, "member_id": row.member_id}
         understood = None
@@ -183,6 +185,7 @@ class Gateway:
                     await log.do_append(conn, row.conversation_id, "reply_refused", {"fence": held.fence}, row.id)
                 await log.do_append(conn, row.conversation_id, "turn", prepared.event, row.id)
             following = await self._following(conn, row.conversation_id)
+        metrics.answered(row.channel)
         if prepared.mood is not None:
             self._remember_mood(row.conversation_id, prepared.mood)
         await self._tell(row, sent, change)

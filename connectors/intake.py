@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from connectors import metrics
 from core.bus import Bus
 from core.conversation import identity, inbox, transcript
 from core.conversation.message import Button, Inbound, Message, Proof
@@ -50,7 +51,10 @@ class Intake:
 
     async def announce(self, accepted: inbox.Accepted) -> None:
         message = accepted.message
-        if not accepted.is_repeat:
+        if accepted.is_repeat:
+            metrics.repeated(message.channel)
+        else:
+            metrics.received(message.channel)
             said = {"kind": "messages", "messages": [message.as_json()]}
             await self._bus.publish(f"conversation.{message.conversation_id}", said)
         # A repeat may stand for a wake-up that got lost, so the gateway is told in any case.

@@ -89,6 +89,7 @@ class Bus:
     async def subscribe(self, *topics: str) -> AsyncIterator["Stream"]:
         """`async with bus.subscribe("desk") as stream: async for topic, data in stream: …`
 
+        `conversation.*` hears of every conversation.
         A listener too slow for its queue misses the newest events; every event only says «look again».
         """
         queue: asyncio.Queue[Event] = asyncio.Queue(QUEUE_SIZE)
@@ -119,6 +120,7 @@ class Bus:
                 await asyncio.sleep(RECONNECT_SECONDS)  # redis-py subscribes again by itself on the next read
 
     def _fan_out(self, topic: str, data: dict[str, Any]) -> None:
-        for queue in self._listeners.get(topic, ()):
-            with contextlib.suppress(asyncio.QueueFull):
-                queue.put_nowait((topic, data))
+        for name in (topic, topic.partition(".")[0] + ".*"):
+            for queue in self._listeners.get(name, ()):
+                with contextlib.suppress(asyncio.QueueFull):
+                    queue.put_nowait((topic, data))

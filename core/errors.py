@@ -8,6 +8,7 @@ KefuError
 ├── NotFound       404     not there, or not theirs
 ├── Conflict       409     the state does not allow it
 │   └── StaleFence         the conversation changed hands; a late reply is refused
+├── TooLarge       413     a body over its limit
 ├── TooMany        429     a rate limit
 └── Unavailable    503     a backend or service is down or too slow
 """
@@ -58,6 +59,11 @@ class Conflict(KefuError):
 
 class StaleFence(Conflict):
     code = "stale_fence"
+
+
+class TooLarge(KefuError):
+    code = "too_large"
+    status = 413
 
 
 class TooMany(KefuError):

@@ -49,8 +49,16 @@ class Settings(BaseSettings):
     backend_timeout_seconds: float = Field(2.5, gt=0)
 
     encoder: str = "embedded"
+    # Sites whose scripts may call the web chat's API, and sites that may show the chat in a frame (the widget).
     cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ()
+    widget_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ()
+    # Addresses and networks of our own proxies: only they say who the customer is (X-Forwarded-For).
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ("127.0.0.1", "::1")
 
+    messages_per_minute: int = Field(30, ge=0)  # of one customer; 0: as many as they like
+    requests_per_minute: int = Field(600, ge=0)  # of one address, this machine excepted; 0: as many as it likes
+    body_max_bytes: int = Field(1024 * 1024, gt=0)
+    media_max_bytes: int = Field(10 * 1024 * 1024, gt=0)
     metrics_token: SecretStr | None = None  # asked for by /metrics, which otherwise is for this machine only
 
     secret_key: SecretStr

@@ -94,7 +94,7 @@ async def do_allow(conn: AsyncConnection, channel: str, sender: str, allowance: 
     await conn.execute(update(identities).where(_here(channel, sender), better).values(**values))
 
 
-async def do_spend(conn: AsyncConnection, channel: str, sender: str) -> None:
-    """Count one message to the customer."""
+async def do_spend(conn: AsyncConnection, channel: str, sender: str, count: int = 1) -> None:
+    """Count messages to the customer."""
     counted = _here(channel, sender) & identities.c.allowance_left.is_not(None)
-    await conn.execute(update(identities).where(counted).values(allowance_left=identities.c.allowance_left - 1))
+    await conn.execute(update(identities).where(counted).values(allowance_left=identities.c.allowance_left - count))

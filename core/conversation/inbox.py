@@ -8,7 +8,7 @@ from sqlalchemy import Row, bindparam, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.conversation import addressee, identity
+from core.conversation import addressee, identity, outbox
 from core.conversation.message import Inbound, Message, new_id
 from core.conversation.transcript import as_message
 from core.storage.tables import conversations, messages
@@ -72,6 +72,7 @@ async def do_accept(conn: AsyncConnection, inbound: Inbound) -> Accepted:
     if row:
         if inbound.allowance:
             await addressee.do_allow(conn, inbound.channel, inbound.sender, inbound.allowance, inbound.received_at)
+            await outbox.do_send_held_back(conn, inbound.channel, inbound.sender)
         return Accepted(as_message(row), is_repeat=False)
     known = (messages.c.channel == inbound.channel) & (messages.c.vendor_id == inbound.vendor_id)
     return Accepted(as_message((await conn.execute(select(messages).where(known))).one()), is_repeat=True)

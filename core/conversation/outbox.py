@@ -19,6 +19,8 @@ from core.storage.tables import conversations, messages
 QUEUED = "queued"
 DELIVERED = "delivered"
 UNDELIVERED = "undelivered"
+QUOTA = "quota"
+WINDOW_CLOSED = "window_closed"
 
 _PLACE = (
     update(conversations)
@@ -140,6 +142,12 @@ async def do_send_again(conn: AsyncConnection, *which: ColumnElement[bool]) -> l
     """Queue undelivered messages again: all, or those that meet the conditions on `messages`."""
     again = update(messages).where(messages.c.status == UNDELIVERED, *which).values(status=QUEUED, failure=None)
     return [as_message(row) for row in await conn.execute(again.returning(messages))]
+
+
+async def do_send_held_back(conn: AsyncConnection, channel: str, sender: str) -> None:
+    """Queue again what the vendor did not let us send: the customer has written, so it lets us now."""
+    to_them = (messages.c.channel == channel) & (messages.c.sender == sender)
+    await do_send_again(conn, to_them, messages.c.failure.in_((QUOTA, WINDOW_CLOSED)))
 
 
 async def undelivered(conn: AsyncConnection, channel: str | None = None, limit: int = 200) -> list[Message]:
