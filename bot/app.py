@@ -15,7 +15,6 @@ import socketio
 import structlog
 import yaml
 from fastapi import FastAPI
-from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 
 from actions import server as action_server
@@ -24,7 +23,7 @@ from actions.backends.demo_shop.seed import demo_members
 from actions.backends.protocols import Shop
 from actions.services import Services
 from actions.stores import LoggedRatings, StoredKnowledge, StoredTickets
-from bot import demo, edges, logs, pages
+from bot import demo, docs, edges, guards, logs, pages
 from bot.facts import ShopFacts
 from bot.gateway import Gateway
 from bot.handover import Handover
@@ -33,7 +32,10 @@ from bot.rasa_client import Assistant
 from bot.understanding import Understanding, load_risk_terms
 from connectors.delivered import Delivered
 from connectors.intake import Intake
-from connectors.web import pages_api, rest
+from connectors.limits import Limits
+from connectors.media import MediaStore
+from connectors.web import media_api, pages_api, rest
+from connectors.web.media_api import Uploads
 from connectors.web.socketio import SocketChannel
 from connectors.web.tokens import Tokens
 from core.bus import Bus
@@ -49,6 +51,7 @@ from retrieval.search import KnowledgeSearch
 
 SWITCH_SECONDS = 0.001  # a thread that comes back from the encoder or the disk waits no longer (Python: 5 ms)
 GARBAGE = 20_000  # objects made before the collector looks at them (Python: 700)
+LOCAL_SITES = ("http://localhost:*", "http://127.0.0.1:*")  # to try the widget out
 NOTICES = Path(__file__).with_name("notices.yml")
 DESCRIPTION = "Kefu 智能客服的 HTTP 接口。网页聊天、Rasa 兼容的 REST 与 socket.io、人工坐席、知识库。"
 
@@ -88,12 +91,10 @@ def create_app() -> FastAPI:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
 
-    app = FastAPIOffline(title="Kefu 客服", description=DESCRIPTION, version="0.1.0", lifespan=lifespan)
+    app = FastAPIOffline(None, None, title="Kefu 客服", description=DESCRIPTION, version="0.1.0", lifespan=lifespan)
     edges.install(app, metrics_token=_secret(settings.metrics_token))
-    if settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"]
-        )
+    guards.install(app, settings)
+    app.include_router(docs.router())
     return app
 
 
@@ -146,6 +147,15 @@ def _add_routes(app: FastAPI, parts: Parts, presence: Presence, handover: Handov
     settings, database, bus, shop, delivered = parts.settings, parts.database, parts.bus, parts.shop, parts.delivered
     tokens = Tokens(settings.secret_key.get_secret_value(), _secret(settings.member_key))
     intake = Intake(database, bus)
+    limits = Limits(bus.redis, messages=settings.messages_per_minute, requests=settings.requests_per_minute)
+    app.state.limits = limits
+    media = MediaStore(
+        database,
+        settings.secret_key.get_secret_value(),
+        public_url=settings.public_url or "",
+        max_bytes=settings.media_max_bytes,
+    )
+    uploads = Uploads(media, bus.redis)
     facts = ShopFacts(shop)
     secure = (settings.public_url or "").startswith("https://")
     services = Services(
@@ -169,12 +179,15 @@ def _add_routes(app: FastAPI, parts: Parts, presence: Presence, handover: Handov
             intake,
             tokens,
             delivered,
+            limits,
+            media,
+            uploads,
             owner_state=handover.owner_state,
             member_card=facts.card,
             brand=brand,
         )
     )
-    app.include_router(rest.router(database, bus, intake, tokens, delivered))
+    app.include_router(rest.router(database, bus, intake, tokens, delivered, limits))
     app.include_router(desk_api.router(database, bus, presence, facts, secure=secure))
     app.include_router(
         knowledge_api.router(parts.search, database, bus, desk_api.editor(database, bus, presence, secure=secure))
@@ -184,8 +197,10 @@ def _add_routes(app: FastAPI, parts: Parts, presence: Presence, handover: Handov
         shown = [demo.DemoMember.model_validate(vars(member)) for member in demo_members()]
         app.include_router(demo.router(shop.members, tokens, shown))
     assert settings.pages_dir is not None
-    app.include_router(pages.router(settings.pages_dir))
-    channel = SocketChannel(database, bus, intake, tokens, delivered, list(settings.cors_origins))
+    widget_origins = settings.widget_origins or (LOCAL_SITES if settings.demo else ())
+    app.include_router(pages.router(settings.pages_dir, widget_origins))
+    app.include_router(media_api.router(media, uploads, tokens, limits))
+    channel = SocketChannel(database, bus, intake, tokens, delivered, limits, settings.cors_origins)
     app.mount("/socket.io", socketio.ASGIApp(channel.server, socketio_path=""))
 
 

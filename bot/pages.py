@@ -1,12 +1,13 @@
 """The built pages: chat at `/`, desk at `/desk`, the widget's script; with caching and a tight content policy."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from fastapi import APIRouter
 from fastapi.responses import FileResponse, PlainTextResponse, Response
 
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: https:; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data: https:; connect-src 'self'; "
     "font-src 'self'; media-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors {ancestors}"
 )
 FOREVER = "public, max-age=31536000, immutable"  # names of assets carry a hash of their content
@@ -14,13 +15,15 @@ CHECK_FIRST = "no-cache"
 MISSING = "pages are not built; run ./kefu up"
 
 
-def router(folder: Path) -> APIRouter:
-    """Serve what Vite built into `folder`. The chat may be framed by any site (the widget), the desk by none."""
+def router(folder: Path, widget_origins: Sequence[str] = ()) -> APIRouter:
+    """Serve what Vite built into `folder`. Only the widget's chat (`/?embed=1`) may be framed, by our own pages and
+    the sites of `widget_origins`."""
     api = APIRouter(include_in_schema=False)
+    framed_by = " ".join(("'self'", *widget_origins))
 
     @api.get("/")
-    async def chat() -> Response:
-        return _page(folder / "chat" / "index.html", ancestors="*")
+    async def chat(embed: str | None = None) -> Response:
+        return _page(folder / "chat" / "index.html", ancestors=framed_by if embed else "'none'")
 
     @api.get("/desk")
     @api.get("/desk/{_path:path}")

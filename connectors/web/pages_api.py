@@ -7,22 +7,26 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Header, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StringConstraints
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from connectors.delivered import Delivered
 from connectors.intake import MAX_TEXT, Intake
+from connectors.limits import Limits
+from connectors.media import MediaStore
+from connectors.web.media_api import ID, Uploads
 from connectors.web.tokens import Tokens, Visitor
 from core.bus import Bus
 from core.conversation import transcript
 from core.conversation.message import Inbound
-from core.errors import Unauthorized
 from core.storage.database import Database
 
 CHANNEL = "web"
 PAGE_SIZE = 50
 LOOK_AGAIN_SECONDS = 30.0
+MEDIA_AT_ONCE = 9
 
+MediaId = Annotated[str, StringConstraints(pattern=ID)]
 Authorization = Annotated[str, Header(description="Bearer <token of the session>")]
 
 OwnerState = Callable[[str], Awaitable[dict[str, Any]]]
@@ -37,11 +41,16 @@ class SessionRequest(BaseModel):
 
 
 class PageMessage(BaseModel):
-    """`client_id` is made by the page; the same one again is the same message."""
+    """`client_id` is made by the page; the same one again is the same message.
+
+    `media_ids`: what this visitor uploaded before; the text may be empty then. `title`: the name of an uploaded file.
+    """
 
     client_id: str = Field(min_length=1, max_length=64)
-    text: str = Field(max_length=MAX_TEXT)
+    text: str = Field("", max_length=MAX_TEXT)
     payload: str | None = Field(None, max_length=2000)
+    media_ids: list[MediaId] = Field([], max_length=MEDIA_AT_ONCE)
+    title: str | None = Field(None, max_length=200)
 
 
 def router(
@@ -50,6 +59,9 @@ def router(
     intake: Intake,
     tokens: Tokens,
     delivered: Delivered,
+    limits: Limits,
+    media: MediaStore,
+    uploads: Uploads,
     *,
     owner_state: OwnerState,
     member_card: MemberCard,
@@ -59,12 +71,6 @@ def router(
 
     async def conversation_of(visitor: Visitor) -> str:
         return await intake.open(CHANNEL, visitor.sender, visitor.member_id)
-
-    def visitor_of(authorization: str) -> Visitor:
-        scheme, _, token = authorization.partition(" ")
-        if scheme.lower() != "bearer":
-            raise Unauthorized("请先打开会话")
-        return tokens.visitor(token)
 
     @api.post("/session")
     async def open_session(request: SessionRequest) -> dict[str, Any]:
@@ -85,19 +91,30 @@ def router(
         before: Annotated[int, Query(ge=1)] = 2**31 - 1,
         limit: Annotated[int, Query(ge=1, le=200)] = PAGE_SIZE,
     ) -> dict[str, Any]:
-        conversation_id = await conversation_of(visitor_of(authorization))
+        conversation_id = await conversation_of(tokens.bearer(authorization))
         async with database.connect() as conn:
             page = await transcript.read(conn, conversation_id, before=before, limit=limit + 1)
         shown = page[-limit:]
         delivered.mark(message.id for message in shown if message.direction == "out")
-        return {"messages": [message.as_json() for message in shown], "has_more": len(page) > limit}
+        return {
+            "messages": [media.with_links(message.as_json()) for message in shown],
+            "has_more": len(page) > limit,
+        }
 
     @api.post("/messages", status_code=202)
     async def post_message(body: PageMessage, authorization: Authorization) -> dict[str, Any]:
-        visitor = visitor_of(authorization)
-        vendor_id = f"{visitor.sender}:{body.client_id}"
-        inbound = Inbound(CHANNEL, vendor_id, visitor.sender, body.text, body.payload, visitor.member_id)
-        return {"message": (await intake.accept(inbound)).as_json()}
+        visitor = tokens.bearer(authorization)
+        await limits.check(CHANNEL, visitor.sender)
+        inbound = Inbound(
+            CHANNEL,
+            f"{visitor.sender}:{body.client_id}",
+            visitor.sender,
+            body.text,
+            body.payload,
+            visitor.member_id,
+            attachments=await uploads.attachments(visitor.sender, body.media_ids, body.title),
+        )
+        return {"message": media.with_links((await intake.accept(inbound)).as_json())}
 
     @api.get("/stream", response_class=EventSourceResponse)
     async def stream(
@@ -106,7 +123,7 @@ def router(
         last_event_id: Annotated[int | None, Header(ge=0)] = None,
     ) -> EventSourceResponse:
         """Server-sent events `message` (its id is the message's seq), `typing` and `owner`."""
-        conversation_id = await conversation_of(visitor_of(authorization))
+        conversation_id = await conversation_of(tokens.bearer(authorization))
         return EventSourceResponse(_events(conversation_id, last_event_id or after))
 
     async def _events(conversation_id: str, cursor: int) -> AsyncIterator[ServerSentEvent]:
@@ -121,7 +138,7 @@ def router(
                     case _:
                         async for message in _newer(conversation_id, cursor, pending.get("messages")):
                             cursor = message["seq"]
-                            yield _sse("message", message, id=cursor)
+                            yield _sse("message", media.with_links(message), id=cursor)
                 try:
                     async with asyncio.timeout(LOOK_AGAIN_SECONDS):
                         _topic, pending = await anext(events)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from connectors.answers import answered
 from connectors.delivered import Delivered
 from connectors.intake import Intake
+from connectors.limits import Limits
 from connectors.web.tokens import Tokens
 from core.bus import Bus
 from core.conversation import outbox
@@ -39,13 +40,17 @@ class RestReply(BaseModel):
     custom: dict[str, Any] | None = None
 
 
-def router(database: Database, bus: Bus, intake: Intake, tokens: Tokens, delivered: Delivered) -> APIRouter:
+def router(
+    database: Database, bus: Bus, intake: Intake, tokens: Tokens, delivered: Delivered, limits: Limits
+) -> APIRouter:
     api = APIRouter(tags=["Rasa REST"])
 
     @api.post("/webhooks/rest/webhook", response_model=list[RestReply], response_model_exclude_none=True)
     async def webhook(utterance: Utterance, stream: bool = False) -> Response:
         """One message in; everything that waits for this sender out, in order."""
-        accepted = await intake.store(_inbound(utterance, tokens))
+        inbound = _inbound(utterance, tokens)
+        await limits.check(CHANNEL, inbound.sender)
+        accepted = await intake.store(inbound)
         conversation_id = accepted.message.conversation_id
         async with bus.subscribe(f"conversation.{conversation_id}") as events:
             await intake.announce(accepted)

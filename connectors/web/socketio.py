@@ -6,6 +6,7 @@ What is emitted is exactly what those widgets read: an extra key makes some of t
 import asyncio
 import contextlib
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 import socketio
@@ -13,6 +14,7 @@ import structlog
 
 from connectors.delivered import Delivered
 from connectors.intake import Intake
+from connectors.limits import Limits
 from connectors.web.tokens import Tokens
 from core.bus import Bus
 from core.conversation import outbox
@@ -36,15 +38,18 @@ class SocketChannel:
         intake: Intake,
         tokens: Tokens,
         delivered: Delivered,
-        cors_origins: list[str] | None,
+        limits: Limits,
+        cors_origins: Sequence[str],
     ) -> None:
         self._database = database
         self._bus = bus
         self._intake = intake
         self._tokens = tokens
         self._delivered = delivered
+        self._limits = limits
         self._listeners: dict[str, tuple[str, asyncio.Task[None]]] = {}
-        self.server = socketio.AsyncServer(async_mode="asgi", cors_allowed_origins=cors_origins or [])
+        # None: pages of our own origin only. (An empty list would let every site in.)
+        self.server = socketio.AsyncServer(async_mode="asgi", cors_allowed_origins=list(cors_origins) or None)
         self.server.on("session_request", self._on_session_request)
         self.server.on("user_uttered", self._on_user_uttered)
         self.server.on("disconnect", self._on_disconnect)
@@ -59,6 +64,7 @@ class SocketChannel:
         try:
             member_id = self._member(data)
             sender = _sender(session_id, member_id)
+            await self._limits.check(CHANNEL, sender)
             await self._listen(sid, sender, member_id)
             text = str(data.get("message") or "")
             await self._intake.accept(Inbound(CHANNEL, uuid.uuid4().hex, sender, text, member_id=member_id))

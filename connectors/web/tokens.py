@@ -48,6 +48,13 @@ class Tokens:
         claims = _read(token, self._visitor_key, VISITOR_AUDIENCE)
         return Visitor(str(claims["sub"]), claims.get("member"))
 
+    def bearer(self, authorization: str) -> Visitor:
+        """The visitor of an Authorization header. Raises Unauthorized."""
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer":
+            raise Unauthorized("请先打开会话")
+        return self.visitor(token)
+
 
 def _derive(key: str, purpose: str) -> str:
     return hmac.new(key.encode(), purpose.encode(), hashlib.sha256).hexdigest()

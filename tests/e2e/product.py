@@ -40,6 +40,7 @@ class Product:
             "KEFU_SECRET_KEY": secrets.token_hex(16),
             "KEFU_DATA_KEY": new_key(),
             "KEFU_ACTION_TOKEN": secrets.token_hex(16),
+            "KEFU_MESSAGES_PER_MINUTE": "0",  # tests write faster than people
             **{f"KEFU_{name.upper()}": str(value) for name, value in settings.items()},
         }
         overrides = {name.removeprefix("KEFU_").lower(): value for name, value in self.values.items()}

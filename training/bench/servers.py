@@ -50,6 +50,7 @@ def product() -> Iterator[Product]:
     var_dir = FOLDER / "product"
     _share(load_settings().var_dir / "models", var_dir / "models")
     environment = {**without_kefu(), "KEFU_VAR_DIR": str(var_dir), "KEFU_ACTION_TOKEN": token}
+    environment["KEFU_MESSAGES_PER_MINUTE"] = "0"  # these customers write faster than people
     command = [sys.executable, "-m", "bot.cli", "up", "--port", str(port), "--assistant-port", str(assistant_port)]
     url = f"http://{LOCAL}:{port}"
     with server("product", command, environment, lambda: answers(f"{url}/health")):
