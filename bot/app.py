@@ -34,10 +34,10 @@ from connectors.delivered import Delivered
 from connectors.intake import Intake
 from connectors.limits import Limits
 from connectors.media import MediaStore
+from connectors.tokens import Tokens
 from connectors.web import media_api, pages_api, rest
 from connectors.web.media_api import Uploads
 from connectors.web.socketio import SocketChannel
-from connectors.web.tokens import Tokens
 from core.bus import Bus
 from core.conversation.message import Button, Reply
 from core.settings import Settings, load_settings

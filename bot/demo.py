@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from actions.backends.members import Members
-from connectors.web.tokens import Tokens
+from connectors.tokens import Tokens
 
 
 class DemoMember(BaseModel):

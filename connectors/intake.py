@@ -27,13 +27,14 @@ class Intake:
 
     async def open(self, channel: str, sender: str, member_id: str | None = None, proofs: Sequence[Proof] = ()) -> str:
         """The id of a customer's conversation; made where there is none yet. `proofs` link, as in `Inbound`."""
-        if not proofs:
-            async with self._database.connect() as conn:
-                known = await identity.find(conn, channel, sender)
-            if known:
-                return known
+        async with self._database.connect() as conn:
+            known = await identity.find(conn, channel, sender)
+        if known and not proofs:
+            return known
         async with self._database.begin() as conn:
-            return await identity.do_open(conn, channel, sender, member_id, proofs)
+            conversation_id = await identity.do_open(conn, channel, sender, member_id, proofs)
+        await self._tell_of_move(known, conversation_id)
+        return conversation_id
 
     async def accept(self, inbound: Inbound) -> Message:
         """Store one message, tell of it, and return it as stored; a repeat comes back as the first one was.
@@ -47,7 +48,15 @@ class Intake:
     async def store(self, inbound: Inbound) -> inbox.Accepted:
         """The first half of `accept`, for who wants to listen to the answer before it can come."""
         async with self._database.begin() as conn:
-            return await inbox.do_accept(conn, await _settle(conn, inbound))
+            before = await identity.find(conn, inbound.channel, inbound.sender) if inbound.proofs else None
+            accepted = await inbox.do_accept(conn, await _settle(conn, inbound))
+        await self._tell_of_move(before, accepted.message.conversation_id)
+        return accepted
+
+    async def _tell_of_move(self, before: str | None, now: str) -> None:
+        """A page that listens to the conversation before has to open the one it leads to now."""
+        if before not in (None, now):
+            await self._bus.publish(f"conversation.{before}", {"kind": "moved"})
 
     async def announce(self, accepted: inbox.Accepted) -> None:
         message = accepted.message

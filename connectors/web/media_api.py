@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from connectors.limits import Limits
 from connectors.media import MediaStore, attachment
-from connectors.web.tokens import Tokens
+from connectors.tokens import Tokens
 from core.conversation.message import Attachment, Kind
 from core.errors import NotFound
 

@@ -14,11 +14,11 @@ from connectors.delivered import Delivered
 from connectors.intake import MAX_TEXT, Intake
 from connectors.limits import Limits
 from connectors.media import MediaStore
+from connectors.tokens import Tokens, Visitor
 from connectors.web.media_api import ID, Uploads
-from connectors.web.tokens import Tokens, Visitor
 from core.bus import Bus
 from core.conversation import transcript
-from core.conversation.message import Inbound
+from core.conversation.message import Inbound, Proof
 from core.storage.database import Database
 
 CHANNEL = "web"
@@ -74,9 +74,9 @@ def router(
 
     @api.post("/session")
     async def open_session(request: SessionRequest) -> dict[str, Any]:
-        """Open a conversation, or go on with one. A member goes on with the member's own."""
-        visitor = _who(request, tokens)
-        conversation_id = await conversation_of(visitor)
+        """Open a conversation, or go on with one. A member goes on with the member's own, wherever it was begun."""
+        visitor, proofs = _who(request, tokens)
+        conversation_id = await intake.open(CHANNEL, visitor.sender, visitor.member_id, proofs)
         return {
             "token": tokens.visitor_token(visitor),
             "conversation_id": conversation_id,
@@ -95,7 +95,7 @@ def router(
         async with database.connect() as conn:
             page = await transcript.read(conn, conversation_id, before=before, limit=limit + 1)
         shown = page[-limit:]
-        delivered.mark(message.id for message in shown if message.direction == "out")
+        delivered.mark(m.id for m in shown if m.direction == "out" and m.channel == CHANNEL)
         return {
             "messages": [media.with_links(message.as_json()) for message in shown],
             "has_more": len(page) > limit,
@@ -122,7 +122,10 @@ def router(
         after: Annotated[int, Query(ge=0)] = 0,
         last_event_id: Annotated[int | None, Header(ge=0)] = None,
     ) -> EventSourceResponse:
-        """Server-sent events `message` (its id is the message's seq), `typing` and `owner`."""
+        """Server-sent events `message` (its id is the message's seq), `typing` and `owner`.
+
+        `moved` is the last one: the customer was linked to another conversation, which has to be read anew.
+        """
         conversation_id = await conversation_of(tokens.bearer(authorization))
         return EventSourceResponse(_events(conversation_id, last_event_id or after))
 
@@ -135,6 +138,9 @@ def router(
                         yield _sse("typing", {"author": pending["author"]})
                     case "owner":
                         yield _sse("owner", await owner_state(conversation_id))
+                    case "moved":
+                        yield _sse("moved", {})
+                        return
                     case _:
                         async for message in _newer(conversation_id, cursor, pending.get("messages")):
                             cursor = message["seq"]
@@ -152,7 +158,7 @@ def router(
         if told is None or (told and told[0]["seq"] > cursor + 1):
             async with database.connect() as conn:
                 told = [m.as_json() for m in await transcript.read(conn, conversation_id, after=cursor)]
-        delivered.mark(m["id"] for m in told if m["author"] != "customer")
+        delivered.mark(m["id"] for m in told if m["author"] != "customer" and m["channel"] == CHANNEL)
         for message in told:
             if message["seq"] > cursor:
                 yield message
@@ -160,13 +166,15 @@ def router(
     return api
 
 
-def _who(request: SessionRequest, tokens: Tokens) -> Visitor:
+def _who(request: SessionRequest, tokens: Tokens) -> tuple[Visitor, tuple[Proof, ...]]:
+    """A member's visits are apart from a visitor's: after logging out, the next one at this browser sees nothing."""
     if request.member_token:
-        member_id = tokens.member_id(request.member_token)
-        return Visitor(f"member:{member_id}", member_id)
+        proofs = tokens.member_proofs(request.member_token)
+        member_id = proofs[0].value
+        return Visitor(f"member:{member_id}", member_id), proofs
     if request.token:
-        return tokens.visitor(request.token)
-    return Visitor(f"visitor:{uuid.uuid4().hex}", None)
+        return tokens.visitor(request.token), ()
+    return Visitor(f"visitor:{uuid.uuid4().hex}", None), ()
 
 
 def _sse(event: str, data: dict[str, Any], id: int | None = None) -> ServerSentEvent:

@@ -15,7 +15,7 @@ import structlog
 from connectors.delivered import Delivered
 from connectors.intake import Intake
 from connectors.limits import Limits
-from connectors.web.tokens import Tokens
+from connectors.tokens import Tokens
 from core.bus import Bus
 from core.conversation import outbox
 from core.conversation.message import Inbound, Message

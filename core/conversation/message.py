@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 Author = Literal["customer", "bot", "agent", "system"]
 Kind = Literal["image", "voice", "video", "file", "location", "link"]
+ProofKind = Literal["member", "unionid", "phone"]
 
 
 def new_id() -> str:
@@ -42,7 +43,7 @@ class Proof:
     The same proof on two channels is the same customer (`core.conversation.identity`).
     """
 
-    kind: Literal["member", "unionid", "phone"]
+    kind: ProofKind
     value: str
 
 

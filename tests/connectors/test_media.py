@@ -13,9 +13,9 @@ from sqlalchemy import func, select
 from bot import edges
 from connectors.limits import Limits
 from connectors.media import MediaStore
+from connectors.tokens import Tokens, Visitor
 from connectors.web import media_api
 from connectors.web.media_api import Uploads
-from connectors.web.tokens import Tokens, Visitor
 from core.bus import Bus
 from core.conversation.message import new_id
 from core.errors import Forbidden, InvalidInput, NotFound

@@ -1,4 +1,4 @@
-"""Signed tokens: who a visitor is, and which member the shop's own site says they are."""
+"""Signed tokens: who a visitor is, and which member the shop says they are."""
 
 import hashlib
 import hmac
@@ -8,11 +8,14 @@ from typing import Any
 
 import jwt
 
+from core.conversation.message import Proof, ProofKind
 from core.errors import Unauthorized
 
 ALGORITHM = "HS256"
 MEMBER_AUDIENCE = "kefu-member"
 VISITOR_AUDIENCE = "kefu-visitor"
+LINK_AUDIENCE = "kefu-link"
+LINK_LIFETIME = timedelta(minutes=5)
 MEMBER_LIFETIME = timedelta(hours=12)
 VISITOR_LIFETIME = timedelta(days=180)
 
@@ -39,6 +42,23 @@ class Tokens:
         """Raises Unauthorized for a token that the shop did not sign or that has run out."""
         return str(_read(token, self._member_key, MEMBER_AUDIENCE)["sub"])
 
+    def member_proofs(self, token: str) -> tuple[Proof, ...]:
+        """The member, and what else the shop has verified: claims `unionid` and `phone_number`. Raises Unauthorized."""
+        return _proofs(_read(token, self._member_key, MEMBER_AUDIENCE))
+
+    def link(self, token: str) -> tuple[str, str, tuple[Proof, ...]]:
+        """Channel and sender of somebody whom the shop knows as a member, and the proofs. Raises Unauthorized."""
+        claims = _read(token, self._member_key, LINK_AUDIENCE)
+        channel, sender = claims.get("channel"), claims.get("sender")
+        if not (isinstance(channel, str) and isinstance(sender, str) and channel and sender):
+            raise Unauthorized("关联凭证里缺少 channel 或 sender")
+        return channel[:32], sender[:160], _proofs(claims)
+
+    def link_token(self, member_id: str, channel: str, sender: str) -> str:
+        """As the shop makes it, once somebody has logged in inside a channel."""
+        claims = {"sub": member_id, "channel": channel, "sender": sender, "aud": LINK_AUDIENCE}
+        return _sign(claims, self._member_key, LINK_LIFETIME)
+
     def visitor_token(self, visitor: Visitor) -> str:
         claims = {"sub": visitor.sender, "member": visitor.member_id, "aud": VISITOR_AUDIENCE}
         return _sign(claims, self._visitor_key, VISITOR_LIFETIME)
@@ -54,6 +74,11 @@ class Tokens:
         if scheme.lower() != "bearer":
             raise Unauthorized("请先打开会话")
         return self.visitor(token)
+
+
+def _proofs(claims: dict[str, Any]) -> tuple[Proof, ...]:
+    named: tuple[tuple[ProofKind, str], ...] = (("member", "sub"), ("unionid", "unionid"), ("phone", "phone_number"))
+    return tuple(Proof(kind, str(claims[claim])) for kind, claim in named if claims.get(claim))
 
 
 def _derive(key: str, purpose: str) -> str:

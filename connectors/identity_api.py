@@ -1,0 +1,57 @@
+"""Verified links over HTTP: the shop says whose a channel's customer is, or a customer proves a phone number."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header
+from pydantic import BaseModel, Field
+
+from connectors.intake import Intake
+from connectors.phone import PhoneCodes
+from connectors.tokens import Tokens
+from connectors.web.pages_api import CHANNEL as WEB
+
+Authorization = Annotated[str, Header(description="Bearer <token of the session>")]
+
+
+class LinkRequest(BaseModel):
+    """`token` is signed by the shop: HS256, audience `kefu-link`; `sub` the member's id, `channel` and `sender` the
+    customer of a channel (for WeChat the openid) who has logged in there, and if known `unionid` and `phone_number`."""
+
+    token: str = Field(max_length=4000)
+
+
+class PhoneRequest(BaseModel):
+    phone: str = Field(max_length=20)
+
+
+class CodeRequest(PhoneRequest):
+    code: str = Field(pattern=r"^\d{6}$")
+
+
+class Linked(BaseModel):
+    conversation_id: str
+
+
+def router(intake: Intake, tokens: Tokens, codes: PhoneCodes) -> APIRouter:
+    api = APIRouter(prefix="/api/identity", tags=["Identity"])
+
+    @api.post("/link")
+    async def link(request: LinkRequest) -> Linked:
+        """A customer of a channel is this member, says the shop: the member's conversation goes on there."""
+        channel, sender, proofs = tokens.link(request.token)
+        return Linked(conversation_id=await intake.open(channel, sender, proofs=proofs))
+
+    @api.post("/phone", status_code=202)
+    async def send_code(request: PhoneRequest, authorization: Authorization) -> dict[str, str]:
+        """Send a code to a phone number, for a visitor of the chat page."""
+        await codes.start(request.phone, tokens.bearer(authorization).sender)
+        return {"status": "sent"}
+
+    @api.post("/phone/verify")
+    async def verify(request: CodeRequest, authorization: Authorization) -> Linked:
+        """The right code links the visitor to whoever proved the same number elsewhere."""
+        visitor = tokens.bearer(authorization)
+        proof = await codes.verify(request.phone, visitor.sender, request.code)
+        return Linked(conversation_id=await intake.open(WEB, visitor.sender, visitor.member_id, [proof]))
+
+    return api
