@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Protocol
 
 import structlog
 from fastapi import APIRouter
@@ -10,17 +11,24 @@ from itsdangerous import BadSignature, URLSafeSerializer
 
 from connectors.media import MediaStore
 from connectors.protocol import DeliveryFailed
-from connectors.wechat.client import WechatApi
 from core.conversation.message import Attachment
 from core.errors import InvalidInput, NotFound, Unavailable
 
 logger = structlog.get_logger()
 
 
+class Downloads(Protocol):
+    """The vendor's API, as far as it is needed here."""
+
+    async def download(self, media_id: str) -> bytes:
+        """Raises DeliveryFailed."""
+        ...
+
+
 class Attachments:
     """`secret` signs the links to what could not be fetched in time; WeChat keeps it for three days."""
 
-    def __init__(self, channel: str, secret: str, api: WechatApi, media: MediaStore) -> None:
+    def __init__(self, channel: str, secret: str, api: Downloads, media: MediaStore) -> None:
         self._path = f"/channels/{channel}/media"
         self._links = URLSafeSerializer(secret, salt=self._path)
         self._api = api

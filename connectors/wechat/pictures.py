@@ -1,12 +1,13 @@
 """Pictures that we send: uploaded to WeChat once, and known there for three days."""
 
+from typing import Protocol
+
 import httpx
 import structlog
 from redis.asyncio import Redis
 
 from connectors.media import Media, MediaStore
 from connectors.protocol import Undeliverable
-from connectors.wechat.client import WechatApi
 from core.bus import PREFIX
 from core.errors import InvalidInput, NotFound
 
@@ -18,11 +19,19 @@ TIMEOUT_SECONDS = 8.0
 logger = structlog.get_logger()
 
 
+class Uploads(Protocol):
+    """The vendor's API, as far as it is needed here."""
+
+    async def upload(self, content: bytes, filename: str, content_type: str) -> str:
+        """The vendor's id of a picture."""
+        ...
+
+
 class Pictures:
     def __init__(
         self,
         app_id: str,
-        api: WechatApi,
+        api: Uploads,
         media: MediaStore,
         redis: Redis,
         transport: httpx.AsyncBaseTransport | None = None,
