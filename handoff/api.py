@@ -11,7 +11,7 @@ from core.storage.database import Database
 from handoff import queue, record, schema, tickets
 from handoff.access import PATH, Access
 from handoff.agents import Agent
-from handoff.desk import Desk, message_view, ticket_view
+from handoff.desk import Desk, WithLinks, as_is, ticket_view
 from handoff.facts import CustomerFacts
 from handoff.presence import Presence
 from handoff.privacy import masked
@@ -21,15 +21,23 @@ from handoff.stream import DESK, DeskStream
 PING_SECONDS = 15
 
 
-def router(database: Database, bus: Bus, presence: Presence, facts: CustomerFacts, *, secure: bool) -> APIRouter:
+def router(
+    database: Database,
+    bus: Bus,
+    presence: Presence,
+    facts: CustomerFacts,
+    *,
+    secure: bool,
+    with_links: WithLinks = as_is,
+) -> APIRouter:
     """`secure`: served over https. `presence` is shared with the gateway, which asks whether anybody is free."""
     access = _access(database, bus, presence, secure)
-    desk = Desk(database, presence, facts)
+    desk = Desk(database, presence, facts, with_links)
     api = APIRouter(prefix=PATH, tags=["Desk"], dependencies=[Depends(access.own_page)])
     _add_account(api, access, presence, bus)
     _add_queue(api, access, desk, bus)
     _add_tickets(api, access, desk, bus)
-    _add_stream(api, access, DeskStream(database, bus))
+    _add_stream(api, access, DeskStream(desk, bus))
     return api
 
 
@@ -97,7 +105,7 @@ def _add_queue(api: APIRouter, access: Access, desk: Desk, bus: Bus) -> None:
             change = await queue.do_reply(conn, handoff_id, _taker(agent), body.text, body.client_id)
         if change.is_new:
             await queue.announce(bus, change)
-        return schema.Sent(message=message_view(change.messages[0]))
+        return schema.Sent(message=desk.message(change.messages[0]))
 
     @api.post("/handoffs/{handoff_id}/close")
     async def close(

@@ -11,11 +11,13 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from core.conversation.transcript import as_message
 from core.storage.tables import conversations, messages
 from handoff import record
 from handoff.labels import labels
 from handoff.record import Handoff
 from handoff.schema import Card, CustomerView
+from handoff.words import in_words
 
 
 @dataclass(frozen=True)
@@ -79,13 +81,15 @@ async def talks(conn: AsyncConnection, handoffs: Sequence[Handoff]) -> defaultdi
         .group_by(messages.c.conversation_id)
         .subquery()
     )
-    words = select(messages.c.conversation_id, messages.c.body).join(
+    words = select(messages).join(
         last, (last.c.conversation_id == messages.c.conversation_id) & (last.c.seq == messages.c.seq)
     )
     channels = select(conversations.c.id, conversations.c.channel).where(conversations.c.id.in_(ids))
     counts = {row.conversation_id: row.unread for row in await conn.execute(unread)}
-    bodies = {row.conversation_id: row.body for row in await conn.execute(words)}
+    said = {row.conversation_id: as_message(row) for row in await conn.execute(words)}
     found: defaultdict[str, Talk] = defaultdict(Talk)
     for row in await conn.execute(channels):
-        found[row.id] = Talk(row.channel, bodies.get(row.id, {}).get("text"), counts.get(row.id, 0))
+        newest = said.get(row.id)
+        last_text = in_words(newest.text, newest.attachments) if newest else None
+        found[row.id] = Talk(row.channel, last_text, counts.get(row.id, 0))
     return found

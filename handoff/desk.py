@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
+from typing import Any
 
 import structlog
 from sqlalchemy import select
@@ -24,16 +26,26 @@ from handoff.schema import Card, DecisionView, Detail, EvidenceView, MessageView
 RECENT = 20
 MESSAGES_SHOWN = 200
 
+WithLinks = Callable[[dict[str, Any]], dict[str, Any]]
+"""Puts the addresses of stored media into a message's JSON; channels know them, the roof wires it."""
+
 logger = structlog.get_logger()
+
+
+def as_is(message: dict[str, Any]) -> dict[str, Any]:
+    return message
 
 
 class Desk:
     """Reads for one agent at a time: an analyst sees personal data masked, and no facts."""
 
-    def __init__(self, database: Database, presence: Presence, facts: CustomerFacts) -> None:
+    def __init__(
+        self, database: Database, presence: Presence, facts: CustomerFacts, with_links: WithLinks = as_is
+    ) -> None:
         self.database = database
         self.presence = presence
         self._facts = facts
+        self._with_links = with_links
 
     async def queue(self, agent: Agent) -> Queue:
         available = await self.presence.available()
@@ -66,12 +78,15 @@ class Desk:
             handoff=cards.card(handoff, talk),
             summary={"lines": handoff.summary.get("lines", [])},
             decision=_decision(handoff),
-            messages=[message_view(message) for message in said],
+            messages=[self.message(message) for message in said],
             facts=facts,
             facts_missing=missing,
             tickets=[ticket_view(ticket) for ticket in written],
         )
         return shown if agent.may_act else masked(shown)
+
+    def message(self, message: Message) -> MessageView:
+        return MessageView.model_validate(self._with_links(message.as_json()))
 
     async def card(self, handoff: Handoff) -> Card:
         async with self.database.connect() as conn:
@@ -86,10 +101,6 @@ class Desk:
         except (Unavailable, NotFound) as error:
             logger.warning("no customer facts for the desk", error=error.message)
             return None, "店铺系统暂时查不到这位客户的资料"
-
-
-def message_view(message: Message) -> MessageView:
-    return MessageView.model_validate(message.as_json())
 
 
 def ticket_view(ticket: tickets.Ticket) -> TicketView:

@@ -20,6 +20,7 @@ class Labels(BaseModel):
     signals: dict[str, str]
     degrees: dict[str, str]
     channels: dict[str, str]
+    attachments: dict[str, str]
     lines: dict[str, str]
     wants: dict[str, str]
     facts: dict[str, str]

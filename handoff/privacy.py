@@ -11,15 +11,18 @@ from core.masking import mask
 View = TypeVar("View", bound=BaseModel)
 
 NAMES = ("name",)
-WORDS = ("text", "last_text", "note", "subject", "body")
+WORDS = ("text", "last_text", "note", "subject", "body", "title")
+HIDDEN = ("media_id", "url", "position")
 
 
 def masked(view: View) -> View:
-    """The view with customers' names and whatever was said or written masked."""
+    """The view with customers' names and whatever was said or written masked, and what they sent left out."""
     return type(view).model_validate(_masked(view.model_dump()))
 
 
 def _masked(value: Any, key: str = "") -> Any:
+    if key in HIDDEN:
+        return None
     if isinstance(value, dict):
         return {key: _masked(item, key) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -130,6 +130,14 @@ class ButtonView(BaseModel):
     payload: str
 
 
+class AttachmentView(BaseModel):
+    kind: Literal["image", "voice", "video", "file", "location", "link"]
+    media_id: str | None
+    url: str | None = Field(description="Signed where it is stored media; runs out after a while")
+    title: str | None
+    position: tuple[float, float] | None = Field(description="Latitude and longitude in degrees")
+
+
 class MessageView(BaseModel):
     id: str
     seq: int
@@ -139,6 +147,7 @@ class MessageView(BaseModel):
     buttons: list[ButtonView]
     image: str | None
     custom: dict[str, Any] | None
+    attachments: list[AttachmentView]
     channel: str
     created_at: datetime
     reply_to: str | None

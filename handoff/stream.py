@@ -14,11 +14,10 @@ from sse_starlette import ServerSentEvent
 
 from core.bus import Bus, Event
 from core.conversation import transcript
-from core.storage.database import Database
 from core.storage.tables import agents, conversations, handoffs
 from handoff import record
 from handoff.agents import Agent
-from handoff.desk import message_view
+from handoff.desk import Desk
 from handoff.presence import BEAT_SECONDS
 from handoff.privacy import masked
 
@@ -42,8 +41,9 @@ class DeskStream:
     set of followed conversations changes.
     """
 
-    def __init__(self, database: Database, bus: Bus) -> None:
-        self._database = database
+    def __init__(self, desk: Desk, bus: Bus) -> None:
+        self._desk = desk
+        self._database = desk.database
         self._bus = bus
 
     async def events(
@@ -109,7 +109,7 @@ class DeskStream:
     ) -> list[ServerSentEvent]:
         """The messages after those of `old`; what is said after `until` comes with the next look."""
         said = await transcript.read(conn, old.conversation_id, after=old.last_seq)
-        views = [message_view(message) for message in said if until is None or message.seq <= until]
+        views = [self._desk.message(message) for message in said if until is None or message.seq <= until]
         shown = views if agent.may_act else [masked(view) for view in views]
         return [_sse("message", {"handoff_id": handoff_id, "message": v.model_dump(mode="json")}) for v in shown]
 

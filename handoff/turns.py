@@ -9,6 +9,7 @@ from typing import Any
 from core.conversation.log import Event
 from core.conversation.message import Message
 from handoff.labels import labels
+from handoff.words import in_words
 
 TURN = "turn"
 MISSED, REPHRASE = "action_fallback", "utter_rephrase"
@@ -26,7 +27,7 @@ class Turn:
     @property
     def words(self) -> str:
         """What was said, or the title of the button that was pressed."""
-        return cut(self.said.text or "", QUOTE_LENGTH)
+        return cut(in_words(self.said.text, self.said.attachments), QUOTE_LENGTH)
 
     @property
     def understanding(self) -> Mapping[str, Any]:

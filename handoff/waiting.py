@@ -13,6 +13,7 @@ from core.storage.tables import messages
 from handoff import queue, record, tickets
 from handoff.labels import labels
 from handoff.notices import notice, notices
+from handoff.words import in_words
 
 LEAVE_TICKET = "/leave_ticket"
 STOP_WAITING = "/never_mind"
@@ -46,7 +47,7 @@ async def _leave_ticket(conn: AsyncConnection, handoff: record.Handoff, said: Me
     subject = f"{handoff.summary['customer']['name']}：{labels().reason(handoff.reason)}"
     summary = [f"{line['label']}：{line['text']}" for line in handoff.summary["lines"]]
     since = [
-        f"{labels().lines['since']}：{message.text}"
+        f"{labels().lines['since']}：{in_words(message.text, message.attachments)}"
         for message in await transcript.newest(conn, said.conversation_id)
         if message.author == "customer" and message.created_at > handoff.created_at and message.id != said.id
     ]

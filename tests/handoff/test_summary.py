@@ -37,7 +37,7 @@ class Talk:
         seq = len(self.messages) + 1
         direction: Any = "in" if author == "customer" else "out"
         message = Message(
-            f"m{seq}", "c", seq, direction, author, None, text, buttons, None, None, "web", "done", reply_to, NOW
+            f"m{seq}", "c", seq, direction, author, None, text, buttons, None, None, "web", "s", "done", reply_to, NOW
         )
         self.messages.append(message)
         return message
