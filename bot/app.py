@@ -188,7 +188,7 @@ def _add_routes(app: FastAPI, parts: Parts, presence: Presence, handover: Handov
         )
     )
     app.include_router(rest.router(database, bus, intake, tokens, delivered, limits))
-    app.include_router(desk_api.router(database, bus, presence, facts, secure=secure))
+    app.include_router(desk_api.router(database, bus, presence, facts, secure=secure, with_links=media.with_links))
     app.include_router(
         knowledge_api.router(parts.search, database, bus, desk_api.editor(database, bus, presence, secure=secure))
     )
