@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import socketio
 import structlog
 import yaml
@@ -23,17 +24,20 @@ from actions.backends.demo_shop.seed import demo_members
 from actions.backends.protocols import Shop
 from actions.services import Services
 from actions.stores import LoggedRatings, StoredKnowledge, StoredTickets
-from bot import demo, docs, edges, guards, logs, pages
+from bot import channels, demo, docs, edges, guards, logs, pages
+from bot.channels import Channels
 from bot.facts import ShopFacts
 from bot.gateway import Gateway
 from bot.handover import Handover
 from bot.model_switch import ModelSwitch, active, load_sentiment
 from bot.rasa_client import Assistant
 from bot.understanding import Understanding, load_risk_terms
+from connectors import identity_api
 from connectors.delivered import Delivered
 from connectors.intake import Intake
 from connectors.limits import Limits
 from connectors.media import MediaStore
+from connectors.phone import HttpSms, PhoneCodes
 from connectors.tokens import Tokens
 from connectors.web import media_api, pages_api, rest
 from connectors.web.media_api import Uploads
@@ -52,6 +56,7 @@ from retrieval.search import KnowledgeSearch
 SWITCH_SECONDS = 0.001  # a thread that comes back from the encoder or the disk waits no longer (Python: 5 ms)
 GARBAGE = 20_000  # objects made before the collector looks at them (Python: 700)
 LOCAL_SITES = ("http://localhost:*", "http://127.0.0.1:*")  # to try the widget out
+SMS_SECONDS = 5.0
 NOTICES = Path(__file__).with_name("notices.yml")
 DESCRIPTION = "Kefu 智能客服的 HTTP 接口。网页聊天、Rasa 兼容的 REST 与 socket.io、人工坐席、知识库。"
 
@@ -70,6 +75,11 @@ class Parts:
     gateway: Gateway
     switch: ModelSwitch
     delivered: Delivered
+    intake: Intake
+    limits: Limits
+    media: MediaStore
+    codes: PhoneCodes
+    channels: Channels
 
 
 def create_app() -> FastAPI:
@@ -80,8 +90,8 @@ def create_app() -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with _opened(settings, app) as parts:
-            work = (parts.gateway.run(), parts.delivered.run(), parts.switch.run())
-            running = [asyncio.create_task(part) for part in work]
+            work = (parts.gateway.run, parts.delivered.run, parts.switch.run, *parts.channels.work)
+            running = [asyncio.create_task(part()) for part in work]
             for task in running:
                 task.add_done_callback(_end_process)
             _settle()
@@ -138,7 +148,29 @@ async def _opened(settings: Settings, app: FastAPI) -> AsyncIterator[Parts]:
         handover = Handover(database, shop.members, presence.available)
         gateway = Gateway(database, bus, understanding, assistant, handover, _reply(notices["apology"]))
         switch = ModelSwitch(settings, now, assistant, understanding)
-        parts = Parts(settings, database, bus, shop, search, gateway, switch, Delivered(database))
+        media = MediaStore(
+            database,
+            settings.secret_key.get_secret_value(),
+            public_url=settings.public_url or "",
+            max_bytes=settings.media_max_bytes,
+        )
+        limits = Limits(bus.redis, messages=settings.messages_per_minute, requests=settings.requests_per_minute)
+        tools = channels.Tools(database, bus, Intake(database, bus), limits, media)
+        parts = Parts(
+            settings,
+            database,
+            bus,
+            shop,
+            search,
+            gateway,
+            switch,
+            Delivered(database),
+            tools.intake,
+            limits,
+            media,
+            await _phone_codes(settings, bus, stack),
+            await stack.enter_async_context(channels.opened(channels.read(settings.channels), tools)),
+        )
         _add_routes(app, parts, presence, handover, notices)
         yield parts
 
@@ -146,15 +178,8 @@ async def _opened(settings: Settings, app: FastAPI) -> AsyncIterator[Parts]:
 def _add_routes(app: FastAPI, parts: Parts, presence: Presence, handover: Handover, notices: dict[str, Any]) -> None:
     settings, database, bus, shop, delivered = parts.settings, parts.database, parts.bus, parts.shop, parts.delivered
     tokens = Tokens(settings.secret_key.get_secret_value(), _secret(settings.member_key))
-    intake = Intake(database, bus)
-    limits = Limits(bus.redis, messages=settings.messages_per_minute, requests=settings.requests_per_minute)
+    intake, limits, media = parts.intake, parts.limits, parts.media
     app.state.limits = limits
-    media = MediaStore(
-        database,
-        settings.secret_key.get_secret_value(),
-        public_url=settings.public_url or "",
-        max_bytes=settings.media_max_bytes,
-    )
     uploads = Uploads(media, bus.redis)
     facts = ShopFacts(shop)
     secure = (settings.public_url or "").startswith("https://")
@@ -200,8 +225,19 @@ def _add_routes(app: FastAPI, parts: Parts, presence: Presence, handover: Handov
     widget_origins = settings.widget_origins or (LOCAL_SITES if settings.demo else ())
     app.include_router(pages.router(settings.pages_dir, widget_origins))
     app.include_router(media_api.router(media, uploads, tokens, limits))
+    app.include_router(identity_api.router(intake, tokens, parts.codes))
+    for router in parts.channels.routers:
+        app.include_router(router)
     channel = SocketChannel(database, bus, intake, tokens, delivered, limits, settings.cors_origins)
     app.mount("/socket.io", socketio.ASGIApp(channel.server, socketio_path=""))
+
+
+async def _phone_codes(settings: Settings, bus: Bus, stack: contextlib.AsyncExitStack) -> PhoneCodes:
+    secret = settings.secret_key.get_secret_value()
+    if settings.sms_url is None:
+        return PhoneCodes(bus.redis, secret, None)
+    client = await stack.enter_async_context(httpx.AsyncClient(timeout=SMS_SECONDS))
+    return PhoneCodes(bus.redis, secret, HttpSms(settings.sms_url, _secret(settings.member_key) or secret, client))
 
 
 def _secret(value: Any) -> str | None:

@@ -20,6 +20,7 @@ import structlog
 from limits.aio.storage import Storage
 
 from connectors import metrics
+from connectors.limits import counters
 from connectors.pace import Gate
 from connectors.protocol import Courier, Parcel, TryAgain, Undeliverable
 from core.bus import Bus
@@ -91,11 +92,13 @@ class Delivery:
         database: Database,
         bus: Bus,
         couriers: Sequence[Courier],
-        storage: Storage,
+        storage: Storage | None = None,
         patience: Patience | None = None,
     ) -> None:
+        """`storage`: where the pace is counted, for all processes together; by default in the bus's Redis."""
         self._database = database
         self._bus = bus
+        storage = storage or counters(bus.redis)
         self._channels = {c.name: _Channel(c, Gate(c.name, c.pace, storage)) for c in couriers}
         self._patience = patience or Patience()
         self._name = new_id()

@@ -21,18 +21,21 @@ TOO_MANY_REQUESTS = "请求太频繁了，请稍等一会儿再试。"
 logger = structlog.get_logger()
 
 
+def counters(redis: Redis) -> RedisStorage:
+    """Where `limits` counts: in our Redis. The address is not used, for the connections are those of `redis`."""
+    return RedisStorage(
+        "async+redis://",
+        implementation="redispy",
+        key_prefix=PREFIX,
+        connection_pool=redis.connection_pool,  # type: ignore[arg-type]
+    )
+
+
 class Limits:
     """Limits are a minute's; 0 switches one off. Without Redis nothing is limited: customers come first."""
 
     def __init__(self, redis: Redis, *, messages: int = MESSAGES, requests: int = REQUESTS) -> None:
-        # The address is not used: the connections are those of `redis`.
-        storage = RedisStorage(
-            "async+redis://",
-            implementation="redispy",
-            key_prefix=PREFIX,
-            connection_pool=redis.connection_pool,  # type: ignore[arg-type]
-        )
-        self._limiter = SlidingWindowCounterRateLimiter(storage)
+        self._limiter = SlidingWindowCounterRateLimiter(counters(redis))
         self._messages = messages
         self._requests = requests
 

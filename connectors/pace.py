@@ -5,11 +5,15 @@ import contextlib
 import time
 from collections.abc import AsyncIterator
 
+import structlog
 from limits import RateLimitItem, RateLimitItemPerMinute, RateLimitItemPerSecond
 from limits.aio.storage import Storage
 from limits.aio.strategies import FixedWindowRateLimiter
+from redis.exceptions import RedisError
 
 from connectors.protocol import Pace, TryAgain
+
+logger = structlog.get_logger()
 
 
 class Gate:
@@ -29,12 +33,18 @@ class Gate:
 
     async def pass_through(self, sender: str) -> None:
         """Wait for the channel's turn. Raises TryAgain when this customer has had enough for now."""
-        if not await self._limiter.hit(self._each, "delivery", self._channel, sender):
-            after = await self._seconds_left(self._each, "delivery", self._channel, sender)
-            raise TryAgain("enough for one customer in a minute", everybody=False, after=after)
-        while not await self._limiter.hit(self._together, "delivery", self._channel):
-            await asyncio.sleep(await self._seconds_left(self._together, "delivery", self._channel))
+        if wait := await self._wait(self._each, "delivery", self._channel, sender):
+            raise TryAgain("enough for one customer in a minute", everybody=False, after=wait)
+        while wait := await self._wait(self._together, "delivery", self._channel):
+            await asyncio.sleep(wait)
 
-    async def _seconds_left(self, item: RateLimitItem, *whose: str) -> float:
-        window = await self._limiter.get_window_stats(item, *whose)
+    async def _wait(self, item: RateLimitItem, *whose: str) -> float:
+        """Count one; seconds until there is room, or 0 if there was. Without Redis the vendor has to count alone."""
+        try:
+            if await self._limiter.hit(item, *whose):
+                return 0.0
+            window = await self._limiter.get_window_stats(item, *whose)
+        except RedisError as error:
+            logger.warning("nothing paces delivery while Redis is away", error=str(error))
+            return 0.0
         return max(0.01, window.reset_time - time.time())

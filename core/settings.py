@@ -55,6 +55,11 @@ class Settings(BaseSettings):
     # Addresses and networks of our own proxies: only they say who the customer is (X-Forwarded-For).
     trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ("127.0.0.1", "::1")
 
+    # The channels beside web, app and Rasa's own: a YAML file (`bot/channels.py`).
+    channels: Path | None = None
+    # Where codes for phone numbers are sent from: takes `{"phone", "code"}`, signed (`connectors/phone.py`).
+    sms_url: str | None = None
+
     messages_per_minute: int = Field(30, ge=0)  # of one customer; 0: as many as they like
     requests_per_minute: int = Field(600, ge=0)  # of one address, this machine excepted; 0: as many as it likes
     body_max_bytes: int = Field(1024 * 1024, gt=0)

@@ -85,12 +85,13 @@ class Inbound:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One message to the customer. At least one of text, buttons, image, custom is there."""
+    """One message to the customer. At least one of text, buttons, image, custom, attachments is there."""
 
     text: str | None = None
     buttons: tuple[Button, ...] = ()
     image: str | None = None
     custom: dict[str, Any] | None = None
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
