@@ -86,6 +86,9 @@ class Platform:
         """Made on first sight: on a phone everybody exists."""
         return self._customers.setdefault(open_id, Customer(open_id, f"union-{open_id}"))
 
+    def customers(self) -> list[Customer]:
+        return list(self._customers.values())
+
     # Tokens
 
     def stable_token(self, body: dict[str, Any]) -> dict[str, Any]:

@@ -36,7 +36,10 @@ class WechatCourier:
         self._menus = menus
 
     async def pack(self, messages: Sequence[Message]) -> list[Parcel]:
-        """Texts of one turn share a parcel while they fit, for only five may follow on what the customer said."""
+        """Texts that wait together share a parcel while they fit, for only five may follow on what the customer said.
+
+        After an outage answers to several questions wait: apart, all but five would be refused.
+        """
         packing = _Packing()
         try:
             for message in messages:
@@ -104,7 +107,6 @@ class _Packing:
     parcels: list[Parcel] = field(default_factory=list)
     _text: str = ""
     _ids: list[str] = field(default_factory=list)
-    _turn: str | None = None
 
     def names(self, message: Message) -> bool:
         return message.id in self._ids
@@ -112,7 +114,7 @@ class _Packing:
     def say(self, text: str, message: Message, room: int = TEXT_BYTES) -> None:
         """`room`: how many bytes the last piece may have."""
         joined = self._text + BETWEEN + text
-        if self._text and self._turn and self._turn == message.reply_to and len(joined.encode()) <= room:
+        if self._text and len(joined.encode()) <= room:
             self._text = joined
         else:
             self.close()
@@ -120,7 +122,6 @@ class _Packing:
             self.parcels += [_text_parcel(piece, (message.id,)) for piece in full]
         if message.id not in self._ids:
             self._ids.append(message.id)
-        self._turn = message.reply_to
 
     def offer(self, choices: list[tuple[str, str]], message: Message) -> None:
         """A menu under the text that is open."""

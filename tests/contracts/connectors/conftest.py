@@ -8,20 +8,25 @@ from pathlib import Path
 import pytest
 
 from connectors.intake import Intake
+from connectors.limits import Limits
+from connectors.media import MediaStore
 from core.bus import Bus
 from core.storage.database import Database
+from tests.contracts.connectors import wechat
 from tests.contracts.connectors.harness import Harness
 from tests.contracts.connectors.world import World
 
-HARNESSES: dict[str, Callable[[World], AbstractAsyncContextManager[Harness]]] = {}
+HARNESSES: dict[str, Callable[[World], AbstractAsyncContextManager[Harness]]] = {**wechat.HARNESSES}
 
 
 @pytest.fixture
-async def world(tmp_path: Path, data_key: str, bus: Bus) -> AsyncIterator[World]:
+async def world(tmp_path: Path, data_key: str, bus: Bus, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     database = Database(f"sqlite:///{tmp_path}/kefu.db", data_key)
     await database.migrate()
     await bus.redis.flushdb()
-    world = World(database, bus, Intake(database, bus))
+    limits = Limits(bus.redis, messages=0, requests=0)
+    world = World(database, bus, Intake(database, bus), MediaStore(database, "secret"), limits)
+    monkeypatch.setattr("connectors.delivery.time", world)
     running = asyncio.create_task(world.run())
     yield world
     running.cancel()

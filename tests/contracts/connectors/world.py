@@ -1,19 +1,26 @@
-"""The world of a harness: real stores, intake and media, and a bot that answers as it is told."""
+"""The world of a harness: real stores, intake, delivery and media, a bot that answers as told, a clock to move."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
+from limits.aio.storage import MemoryStorage
 from sqlalchemy import select
 
+from connectors.delivery import Delivery, Patience
 from connectors.intake import Intake
+from connectors.limits import Limits
+from connectors.media import MediaStore
+from connectors.protocol import Courier
 from core.bus import Bus
-from core.conversation import inbox, outbox
+from core.conversation import inbox, lease, outbox
 from core.conversation.message import Message, Reply
 from core.conversation.transcript import as_message
 from core.storage.database import Database
 from core.storage.tables import messages
+from tests.contracts.connectors.harness import Harness, Shown
 
 TIMEOUT = 20.0
 
@@ -24,6 +31,11 @@ def echo(message: Message) -> Sequence[Reply]:
     return (Reply(text=f"re: {message.text}"),)
 
 
+async def lines(harness: Harness, sender: str) -> list[str]:
+    """What is shown, line by line: a channel that counts messages may put several into one."""
+    return [line for shown in await harness.shown(sender) for line in shown.text.split("\n") if line]
+
+
 @dataclass
 class World:
     """`answers` says what the bot replies; while `resting` is set nobody takes turns, as if the assistant were down."""
@@ -31,8 +43,31 @@ class World:
     database: Database
     bus: Bus
     intake: Intake
+    media: MediaStore
+    limits: Limits
     answers: Answers = echo
     resting: bool = False
+    ahead: float = 0.0
+
+    def monotonic(self) -> float:
+        """Delivery's clock: `ahead` seconds before ours, so that an hour without the vendor need not be waited for."""
+        return time.monotonic() + self.ahead
+
+    def delivery(self, *couriers: Courier) -> Delivery:
+        patience = Patience(first=0.05, longest=60.0, look_around=0.05)
+        return Delivery(self.database, self.bus, couriers, MemoryStorage(), patience)
+
+    @asynccontextmanager
+    async def running(self, delivery: Delivery) -> AsyncIterator[None]:
+        task = asyncio.create_task(delivery.run())
+        yield
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    async def owner_of(self, conversation_id: str) -> str:
+        async with self.database.connect() as conn:
+            return (await lease.read(conn, conversation_id)).owner
 
     async def run(self) -> None:
         """Take turns until cancelled."""
@@ -74,3 +109,29 @@ class World:
     async def said(self, channel: str, sender: str) -> list[Message]:
         """What the customer said, as stored."""
         return [message for message in await self.transcript(channel, sender) if message.direction == "in"]
+
+    async def everything(self, channel: str) -> list[Message]:
+        async with self.database.connect() as conn:
+            return [
+                as_message(row) for row in await conn.execute(select(messages).where(messages.c.channel == channel))
+            ]
+
+    async def until_shown(self, harness: Harness, sender: str, count: int) -> list[Shown]:
+        """What the customer's phone shows, once there is that much."""
+        async with asyncio.timeout(TIMEOUT):
+            while len(shown := await harness.shown(sender)) < count:
+                await asyncio.sleep(0.02)
+        return shown
+
+    async def until_settled(self, channel: str, sender: str, count: int = 1) -> list[Message]:
+        """Our messages to a customer, once there are that many and none is on its way any more."""
+        async with asyncio.timeout(TIMEOUT):
+            while True:
+                sent = [m for m in await self.transcript(channel, sender) if m.direction == "out"]
+                if len(sent) >= count and all(message.status != outbox.QUEUED for message in sent):
+                    return sent
+                await asyncio.sleep(0.02)
+
+    async def until_delivered(self, channel: str, sender: str, count: int = 1) -> None:
+        settled = await self.until_settled(channel, sender, count)
+        assert [message.status for message in settled] == [outbox.DELIVERED] * len(settled)
