@@ -81,7 +81,7 @@ class Callback:
         ) -> Response:
             """What customers say and do. Answers within 5 s."""
             began = time.monotonic()
-            body = await _read(request)
+            body = await read_body(request)
             push = self._open(body, Stamp(signature, timestamp, nonce), msg_signature)
             response = await self._take(push, began, request)
             metrics.acknowledged(self._channel, time.monotonic() - began)
@@ -154,7 +154,8 @@ class Callback:
         return Response(content, media_type=f"application/{push.format}")
 
 
-async def _read(request: Request) -> bytes:
+async def read_body(request: Request) -> bytes:
+    """Raises TooBig."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
