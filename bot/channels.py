@@ -1,133 +1,104 @@
-"""The channels that a deployment has beside the web: read from one YAML file, checked, and opened.
+"""All ways in and out, put together: web, app, Rasa's own channels, vendors, identity and media."""
 
-wechat:                      # the channel's name: part of its callback's path, and shown at the desk
-  kind: wechat
-  app_id: wx0123456789abcdef
-  app_secret: ${WECHAT_SECRET}     # from the environment or .env: secrets stay out of the file
-"""
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
 
-import os
-import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any, Literal
+import httpx
+import socketio
+from fastapi import FastAPI
+from pydantic import SecretStr
 
-import yaml
-from dotenv import dotenv_values
-from fastapi import APIRouter
-from pydantic import ConfigDict, StringConstraints, TypeAdapter, ValidationError
-
-from connectors.delivery import Delivery
+from bot import vendors
+from connectors import identity_api
+from connectors.app.channel import AppChannel
+from connectors.delivered import Delivered
+from connectors.feed import OwnerState
+from connectors.hook import Hook
 from connectors.intake import Intake
 from connectors.limits import Limits
 from connectors.media import MediaStore
-from connectors.protocol import Courier
-from connectors.wechat.channel import WechatChannel
-from connectors.wechat.settings import WechatSettings
+from connectors.phone import PhoneCodes
+from connectors.tokens import Tokens
+from connectors.web import media_api, pages_api, rest
+from connectors.web.media_api import Uploads
+from connectors.web.pages_api import MemberCard
+from connectors.web.socketio import SocketChannel
 from core.bus import Bus
-from core.conversation import lease
-from core.errors import SettingsError
-from core.settings import HOME
+from core.settings import Settings
 from core.storage.database import Database
 
-_VARIABLE = re.compile(r"\$\{(\w+)\}")
+HOOK_SECONDS = 5.0  # for the deployment's own services to answer
+
+Work = Callable[[], Coroutine[Any, Any, None]]
 
 
-class Wechat(WechatSettings):
-    model_config = ConfigDict(extra="forbid")
-    kind: Literal["wechat"]
+def tokens_of(settings: Settings) -> Tokens:
+    return Tokens(settings.secret_key.get_secret_value(), _plain(settings.member_key))
 
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
-ChannelSettings = Wechat
-_FILE: TypeAdapter[dict[Name, ChannelSettings]] = TypeAdapter(dict[Name, ChannelSettings])
-TAKEN = {"web", "rest", "socketio", "app", "api", "health"}
-
-
-@dataclass(frozen=True)
-class Tools:
-    """What every channel is given."""
-
-    database: Database
-    bus: Bus
-    intake: Intake
-    limits: Limits
-    media: MediaStore
-
-    async def owner_of(self, conversation_id: str) -> str:
-        async with self.database.connect() as conn:
-            return (await lease.read(conn, conversation_id)).owner
-
-
-@dataclass(frozen=True)
-class Opened:
-    """One channel, put together. `run` is its work in the background, if it has any."""
-
-    courier: Courier
-    router: Callable[[Delivery], APIRouter]
-    close: Callable[[], Awaitable[None]]
-    run: Callable[[], Coroutine[Any, Any, None]] | None = None
-
-
-@dataclass(frozen=True)
-class Channels:
-    delivery: Delivery
-    routers: tuple[APIRouter, ...]
-    work: tuple[Callable[[], Coroutine[Any, Any, None]], ...]
-
-
-def read(path: Path | None) -> dict[str, ChannelSettings]:
-    """The channels of the file by name; none without one. Raises SettingsError naming what is wrong."""
-    if path is None:
-        return {}
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, yaml.YAMLError) as error:
-        raise SettingsError(f"KEFU_CHANNELS: {path} cannot be read: {error}") from None
-    known = {name: value for name, value in dotenv_values(HOME / ".env").items() if value} | dict(os.environ)
-    try:
-        found = _FILE.validate_python(_filled(content, known, path))
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise SettingsError(f"{path}: {faults}") from None
-    if taken := sorted(TAKEN & set(found)):
-        raise SettingsError(f"{path}: {', '.join(taken)} is a name of Kefu's own; choose another one")
-    return found
+def media_of(settings: Settings, database: Database) -> MediaStore:
+    secret = settings.secret_key.get_secret_value()
+    public_url = settings.public_url or ""
+    return MediaStore(database, secret, public_url=public_url, max_bytes=settings.media_max_bytes)
 
 
 @asynccontextmanager
-async def opened(settings: Mapping[str, ChannelSettings], tools: Tools) -> AsyncIterator[Channels]:
-    async with AsyncExitStack() as stack:
-        channels = [_open(name, one, tools) for name, one in settings.items()]
-        for channel in channels:
-            stack.push_async_callback(channel.close)
-        delivery = Delivery(tools.database, tools.bus, [channel.courier for channel in channels])
-        yield Channels(
-            delivery,
-            tuple(channel.router(delivery) for channel in channels),
-            (delivery.run, *(channel.run for channel in channels if channel.run)),
+async def opened(
+    app: FastAPI,
+    settings: Settings,
+    database: Database,
+    bus: Bus,
+    media: MediaStore,
+    *,
+    owner_state: OwnerState,
+    member_card: MemberCard,
+    brand: dict[str, str],
+) -> AsyncIterator[tuple[Work, ...]]:
+    """Adds the routes, and gives what has to run as long as the app does."""
+    tokens, delivered, uploads = tokens_of(settings), Delivered(database), Uploads(media, bus.redis)
+    intake = Intake(database, bus)
+    limits = Limits(bus.redis, messages=settings.messages_per_minute, requests=settings.requests_per_minute)
+    app.state.limits = limits
+    tools = vendors.Tools(database, bus, intake, limits, media)
+    async with (
+        httpx.AsyncClient(timeout=HOOK_SECONDS) as client,
+        vendors.opened(vendors.read(settings.channels), tools) as pushing,
+    ):
+        codes = PhoneCodes(bus.redis, settings.secret_key.get_secret_value(), _hook(settings, settings.sms_url, client))
+        hook = _hook(settings, settings.app_push_url, client)
+        phone_app = AppChannel(database, bus, intake, tokens, limits, media, uploads, owner_state, hook)
+        pages = pages_api.router(
+            database,
+            bus,
+            intake,
+            tokens,
+            delivered,
+            limits,
+            media,
+            uploads,
+            owner_state=owner_state,
+            member_card=member_card,
+            brand=brand,
         )
+        for router in (
+            pages,
+            rest.router(database, bus, intake, tokens, delivered, limits),
+            media_api.router(media, uploads, tokens, limits),
+            identity_api.router(intake, tokens, codes),
+            phone_app.router(),
+            *pushing.routers,
+        ):
+            app.include_router(router)
+        sockets = SocketChannel(database, bus, intake, tokens, delivered, limits, settings.cors_origins)
+        app.mount("/socket.io", socketio.ASGIApp(sockets.server, socketio_path=""))
+        yield delivered.run, phone_app.run, *pushing.work
 
 
-def _open(name: str, settings: ChannelSettings, tools: Tools) -> Opened:
-    wechat = WechatChannel(name, settings, tools.bus.redis, tools.media)
-    return Opened(
-        wechat.courier,
-        lambda delivery: wechat.router(tools.intake, delivery, tools.bus, tools.limits, tools.owner_of),
-        wechat.aclose,
-    )
+def _hook(settings: Settings, url: str | None, client: httpx.AsyncClient) -> Hook | None:
+    key = _plain(settings.member_key) or settings.secret_key.get_secret_value()
+    return Hook(url, key, client) if url else None
 
 
-def _filled(value: Any, known: Mapping[str, str], path: Path) -> Any:
-    """`${NAME}` stands for a variable of the environment."""
-    if isinstance(value, dict):
-        return {key: _filled(part, known, path) for key, part in value.items()}
-    if isinstance(value, list):
-        return [_filled(part, known, path) for part in value]
-    if not isinstance(value, str):
-        return value
-    if missing := [name for name in _VARIABLE.findall(value) if name not in known]:
-        raise SettingsError(f"{path} names ${{{missing[0]}}}, which is not set")
-    return _VARIABLE.sub(lambda found: known[found[1]], value)
+def _plain(value: SecretStr | None) -> str | None:
+    return value.get_secret_value() if value else None

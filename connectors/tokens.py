@@ -15,6 +15,7 @@ ALGORITHM = "HS256"
 MEMBER_AUDIENCE = "kefu-member"
 VISITOR_AUDIENCE = "kefu-visitor"
 LINK_AUDIENCE = "kefu-link"
+LONGEST_ID = 64  # characters
 LINK_LIFETIME = timedelta(minutes=5)
 MEMBER_LIFETIME = timedelta(hours=12)
 VISITOR_LIFETIME = timedelta(days=180)
@@ -40,11 +41,18 @@ class Tokens:
 
     def member_id(self, token: str) -> str:
         """Raises Unauthorized for a token that the shop did not sign or that has run out."""
-        return str(_read(token, self._member_key, MEMBER_AUDIENCE)["sub"])
+        return _bounded(_read(token, self._member_key, MEMBER_AUDIENCE)["sub"])
 
     def member_proofs(self, token: str) -> tuple[Proof, ...]:
         """The member, and what else the shop has verified: claims `unionid` and `phone_number`. Raises Unauthorized."""
         return _proofs(_read(token, self._member_key, MEMBER_AUDIENCE))
+
+    def customer(self, token: str) -> tuple[str, tuple[Proof, ...]]:
+        """Who an app's user is, and what links them. `guest: true` says that the app knows a device and no member."""
+        claims = _read(token, self._member_key, MEMBER_AUDIENCE)
+        if claims.get("guest") is True:
+            return f"guest:{_bounded(claims['sub'])}", ()
+        return _bounded(claims["sub"]), _proofs(claims)
 
     def link(self, token: str) -> tuple[str, str, tuple[Proof, ...]]:
         """Channel and sender of somebody whom the shop knows as a member, and the proofs. Raises Unauthorized."""
@@ -78,7 +86,14 @@ class Tokens:
 
 def _proofs(claims: dict[str, Any]) -> tuple[Proof, ...]:
     named: tuple[tuple[ProofKind, str], ...] = (("member", "sub"), ("unionid", "unionid"), ("phone", "phone_number"))
-    return tuple(Proof(kind, str(claims[claim])) for kind, claim in named if claims.get(claim))
+    return tuple(Proof(kind, _bounded(claims[claim])) for kind, claim in named if claims.get(claim))
+
+
+def _bounded(value: object) -> str:
+    """As long as the shop's ids are stored."""
+    if len(str(value)) > LONGEST_ID:
+        raise Unauthorized(f"凭证里的编号超过 {LONGEST_ID} 个字符")
+    return str(value)
 
 
 def _derive(key: str, purpose: str) -> str:

@@ -57,6 +57,8 @@ class Settings(BaseSettings):
 
     # The channels beside web, app and Rasa's own: a YAML file (`bot/channels.py`).
     channels: Path | None = None
+    # The app's own server: told of answers that wait for customers whose app is closed (`connectors/app/push.py`).
+    app_push_url: str | None = None
     # Where codes for phone numbers are sent from: takes `{"phone", "code"}`, signed (`connectors/phone.py`).
     sms_url: str | None = None
 

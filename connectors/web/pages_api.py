@@ -1,6 +1,5 @@
 """What the chat page and the widget speak: a session, messages, and a stream that can be resumed (SSE)."""
 
-import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated, Any
@@ -11,6 +10,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from connectors.delivered import Delivered
+from connectors.feed import Feed, OwnerState
 from connectors.intake import MAX_TEXT, Intake
 from connectors.limits import Limits
 from connectors.media import MediaStore
@@ -23,13 +23,11 @@ from core.storage.database import Database
 
 CHANNEL = "web"
 PAGE_SIZE = 50
-LOOK_AGAIN_SECONDS = 30.0
 MEDIA_AT_ONCE = 9
 
 MediaId = Annotated[str, StringConstraints(pattern=ID)]
 Authorization = Annotated[str, Header(description="Bearer <token of the session>")]
 
-OwnerState = Callable[[str], Awaitable[dict[str, Any]]]
 MemberCard = Callable[[str], Awaitable[dict[str, Any] | None]]
 
 
@@ -68,6 +66,7 @@ def router(
     brand: dict[str, str],
 ) -> APIRouter:
     api = APIRouter(prefix="/api/web", tags=["Web chat"])
+    feed = Feed(database, bus, owner_state)
 
     async def conversation_of(visitor: Visitor) -> str:
         return await intake.open(CHANNEL, visitor.sender, visitor.member_id)
@@ -130,38 +129,14 @@ def router(
         return EventSourceResponse(_events(conversation_id, last_event_id or after))
 
     async def _events(conversation_id: str, cursor: int) -> AsyncIterator[ServerSentEvent]:
-        async with bus.subscribe(f"conversation.{conversation_id}") as events:
-            pending: dict[str, Any] = {"kind": "look"}
-            while True:
-                match pending.get("kind"):
-                    case "typing":
-                        yield _sse("typing", {"author": pending["author"]})
-                    case "owner":
-                        yield _sse("owner", await owner_state(conversation_id))
-                    case "moved":
-                        yield _sse("moved", {})
-                        return
-                    case _:
-                        async for message in _newer(conversation_id, cursor, pending.get("messages")):
-                            cursor = message["seq"]
-                            yield _sse("message", media.with_links(message), id=cursor)
-                try:
-                    async with asyncio.timeout(LOOK_AGAIN_SECONDS):
-                        _topic, pending = await anext(events)
-                except TimeoutError:
-                    pending = {"kind": "look"}  # an event may have been lost with the bus
-
-    async def _newer(
-        conversation_id: str, cursor: int, told: list[dict[str, Any]] | None
-    ) -> AsyncIterator[dict[str, Any]]:
-        """Messages after the cursor: those the event carries if they follow on it, else from the database."""
-        if told is None or (told and told[0]["seq"] > cursor + 1):
-            async with database.connect() as conn:
-                told = [m.as_json() for m in await transcript.read(conn, conversation_id, after=cursor)]
-        delivered.mark(m["id"] for m in told if m["author"] != "customer" and m["channel"] == CHANNEL)
-        for message in told:
-            if message["seq"] > cursor:
-                yield message
+        async for item in feed.follow(conversation_id, cursor):
+            message = item.data
+            if item.kind != "message":
+                yield _sse(item.kind, item.data)
+                continue
+            if message["author"] != "customer" and message["channel"] == CHANNEL:
+                delivered.mark([message["id"]])
+            yield _sse("message", media.with_links(message), id=message["seq"])
 
     return api
 

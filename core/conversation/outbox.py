@@ -97,6 +97,22 @@ async def do_mark_delivered(conn: AsyncConnection, message_ids: Iterable[str]) -
     await conn.execute(update(messages).where(mine).values(status=DELIVERED))
 
 
+async def unseen(
+    conn: AsyncConnection, channel: str, since: datetime, until: datetime, limit: int = 1000
+) -> list[Message]:
+    """Queued messages of a channel from a stretch of time, oldest first."""
+    then = (messages.c.created_at >= since) & (messages.c.created_at < until)
+    query = select(messages).where(messages.c.status == QUEUED, messages.c.channel == channel, then)
+    return [as_message(row) for row in await conn.execute(query.order_by(messages.c.created_at).limit(limit))]
+
+
+async def do_mark_seen(conn: AsyncConnection, channel: str, sender: str, conversation_id: str, seq: int) -> None:
+    """The customer's app says it has everything up to `seq`."""
+    theirs = (messages.c.channel == channel) & (messages.c.sender == sender)
+    seen = theirs & (messages.c.conversation_id == conversation_id) & (messages.c.seq <= seq)
+    await conn.execute(update(messages).where(seen, messages.c.status == QUEUED).values(status=DELIVERED))
+
+
 async def do_mark_undelivered(conn: AsyncConnection, message_ids: Iterable[str], failure: str) -> list[Message]:
     """These did not reach the customer, though a vendor may have taken them; `failure` is a short code."""
     mine = messages.c.id.in_(list(message_ids)) & (messages.c.direction == "out")

@@ -25,10 +25,10 @@ class Sms:
         self.sent: list[tuple[str, str]] = []
         self.is_down = False
 
-    async def __call__(self, phone: str, code: str) -> None:
+    async def __call__(self, content: dict[str, str]) -> None:
         if self.is_down:
             raise Unavailable("短信暂时发不出去")
-        self.sent.append((phone, code))
+        self.sent.append((content["phone"], content["code"]))
 
 
 @pytest.fixture

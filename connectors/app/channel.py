@@ -1,0 +1,54 @@
+"""The app's channel, put together."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import APIRouter
+
+from connectors.app import rest, socket
+from connectors.app.customer import Customers
+from connectors.app.presence import Presence
+from connectors.app.push import PushHook
+from connectors.feed import Feed, OwnerState
+from connectors.intake import Intake
+from connectors.limits import Limits
+from connectors.media import MediaStore
+from connectors.tokens import Tokens
+from connectors.web.media_api import Uploads
+from core.bus import Bus
+from core.storage.database import Database
+
+
+class AppChannel:
+    """`hook`: called for customers whose app is closed; None when the deployment has none."""
+
+    def __init__(
+        self,
+        database: Database,
+        bus: Bus,
+        intake: Intake,
+        tokens: Tokens,
+        limits: Limits,
+        media: MediaStore,
+        uploads: Uploads,
+        owner_state: OwnerState,
+        hook: Callable[[dict[str, Any]], Awaitable[None]] | None,
+    ) -> None:
+        presence = Presence(bus.redis)
+        customers = Customers(database, intake, tokens, limits)
+        self._push = PushHook(database, bus.redis, presence, hook) if hook else None
+        self._routers = (
+            rest.router(database, customers, limits, media, uploads, owner_state),
+            socket.router(customers, Feed(database, bus, owner_state), presence, media),
+        )
+
+    def router(self) -> APIRouter:
+        api = APIRouter()
+        for part in self._routers:
+            api.include_router(part)
+        return api
+
+    async def run(self) -> None:
+        """Tell the push hook, for as long as there is one."""
+        if self._push:
+            await self._push.run()
