@@ -92,7 +92,7 @@ async def opened(
             app.include_router(router)
         sockets = SocketChannel(database, bus, intake, tokens, delivered, limits, settings.cors_origins)
         app.mount("/socket.io", socketio.ASGIApp(sockets.server, socketio_path=""))
-        yield delivered.run, phone_app.run, *pushing.work
+        yield delivered.run, *phone_app.work, *pushing.work
 
 
 def _hook(settings: Settings, url: str | None, client: httpx.AsyncClient) -> Hook | None:

@@ -1,6 +1,6 @@
 """The app's channel, put together."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from fastapi import APIRouter
@@ -48,7 +48,7 @@ class AppChannel:
             api.include_router(part)
         return api
 
-    async def run(self) -> None:
-        """Tell the push hook, for as long as there is one."""
-        if self._push:
-            await self._push.run()
+    @property
+    def work(self) -> tuple[Callable[[], Coroutine[Any, Any, None]], ...]:
+        """What has to run in the background."""
+        return (self._push.run,) if self._push else ()
