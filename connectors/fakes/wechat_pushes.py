@@ -92,7 +92,7 @@ class Pushes:
         if response.is_success and response.content in (b"", b"success"):
             return
         try:
-            answer = self._opened(response)
+            answer = self.opened(response)
         except Malformed:
             answer = None
         if answer is None or answer.get("ToUserName") != open_id or answer.get("FromUserName") != ACCOUNT:
@@ -102,7 +102,7 @@ class Pushes:
         else:
             self._platform.show(open_id, Bubble(0, "account", "passive", answer.get("Content")))
 
-    def _opened(self, response: httpx.Response) -> Push | None:
+    def opened(self, response: httpx.Response) -> Push | None:
         """None when WeChat would not take it."""
         if not response.is_success:
             return None

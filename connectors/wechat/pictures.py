@@ -58,6 +58,8 @@ class Pictures:
 
     async def elsewhere(self, url: str) -> str | None:
         """WeChat's id of a picture of the web; None when it cannot be had. Raises TryAgain."""
+        if not url.startswith(("https://", "http://")):
+            return None
         try:
             kept = await self._media.put(await self._content(url))
         except (httpx.HTTPError, httpx.InvalidURL, InvalidInput):

@@ -1,5 +1,6 @@
 """What we answer to a push itself (被动回复): one text, or the customer given to the platform's own desk."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,8 @@ from core.conversation.message import Message
 
 SUCCESS = b"success"
 TEXT_BYTES = 2048
+
+_NOT_XML = re.compile("[^\t\n -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 Fields = Mapping[str, Any]
 """By WeChat's names; a value is a text, a number, or fields again."""
@@ -68,5 +71,4 @@ def _value(value: Any) -> str:
         return str(value)
     if isinstance(value, Mapping):
         return _xml(value)
-    allowed = "".join(character for character in value if character >= " " or character in "\n\t")
-    return f"<![CDATA[{allowed.replace(']]>', ']]]]><![CDATA[>')}]]>"
+    return f"<![CDATA[{_NOT_XML.sub('', value).replace(']]>', ']]]]><![CDATA[>')}]]>"

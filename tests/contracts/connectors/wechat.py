@@ -15,6 +15,7 @@ from connectors.wechat.channel import WechatChannel
 from connectors.wechat.pushes import Format
 from connectors.wechat.replies import render
 from connectors.wechat.settings import Variant, WechatSettings
+from core.conversation.message import Proof
 from tests.contracts.connectors.harness import Flaw, Harness, Said, Shown, State, Trait
 from tests.contracts.connectors.world import World
 
@@ -32,7 +33,7 @@ def account(variant: Variant = "official", aes_key: str | None = AES_KEY, **more
         "token": SecretStr("kefu-token"),
         "aes_key": SecretStr(aes_key) if aes_key else None,
         "variant": variant,
-        "passive_seconds": 2.0,
+        "passive_seconds": 0.5,
     }
     return WechatSettings.model_validate(values | more)
 
@@ -48,7 +49,7 @@ class WechatHarness:
         self.flaws: frozenset[Flaw] = FLAWS | ENCRYPTED if platform.account.aes_key else FLAWS
         self.platform = platform
         self.pushes = pushes
-        self._kefu = kefu
+        self.kefu = kefu
         self._format = format
 
     async def push(self, said: Said, flaw: Flaw | None = None) -> httpx.Response:
@@ -61,7 +62,7 @@ class WechatHarness:
 
     async def push_bytes(self, body: bytes, *, sealed: bool) -> httpx.Response:
         request = self.pushes.request(body)
-        return await self._kefu.post(
+        return await self.kefu.post(
             f"/channels/{self.channel}/callback", params=request.query, content=request.body if sealed else body
         )
 
@@ -69,7 +70,7 @@ class WechatHarness:
         query = self.pushes.request(b"", flaw).query
         echo = "5927782489442352469"
         wanted = {name: query[name] for name in ("signature", "timestamp", "nonce") if name in query}
-        return await self._kefu.get(f"/channels/{self.channel}/callback", params=wanted | {"echostr": echo}), echo
+        return await self.kefu.get(f"/channels/{self.channel}/callback", params=wanted | {"echostr": echo}), echo
 
     def hostile(self) -> Iterable[tuple[str, bytes]]:
         head = "<ToUserName>gh_1</ToUserName><FromUserName>o1</FromUserName><CreateTime>1</CreateTime>"
@@ -109,6 +110,10 @@ class WechatHarness:
         self.platform.state = "up" if state == "blocked" else state
         for customer in self.platform.customers():
             customer.takes_messages = state != "blocked"
+
+    def proofs(self, sender: str) -> tuple[Proof, ...]:
+        """What a mini-program bound to the same open platform would know of this customer."""
+        return (Proof("unionid", self.platform.customer(sender).union_id),)
 
     def _fields(self, said: Said) -> dict[str, object]:
         if said.image is not None:

@@ -38,7 +38,10 @@ async def lines(harness: Harness, sender: str) -> list[str]:
 
 @dataclass
 class World:
-    """`answers` says what the bot replies; while `resting` is set nobody takes turns, as if the assistant were down."""
+    """`answers` says what the bot replies; while `resting` is set nobody takes turns, as if the assistant were down.
+
+    `address`: what a channel makes of the vendor's id of a customer.
+    """
 
     database: Database
     bus: Bus
@@ -48,6 +51,7 @@ class World:
     answers: Answers = echo
     resting: bool = False
     ahead: float = 0.0
+    address: Callable[[str], str] = str
 
     def monotonic(self) -> float:
         """Delivery's clock: `ahead` seconds before ours, so that an hour without the vendor need not be waited for."""
@@ -100,7 +104,7 @@ class World:
 
     async def transcript(self, channel: str, sender: str) -> list[Message]:
         """Everything stored of this customer, in order."""
-        theirs = (messages.c.channel == channel) & (messages.c.sender == sender)
+        theirs = (messages.c.channel == channel) & (messages.c.sender == self.address(sender))
         async with self.database.connect() as conn:
             return [
                 as_message(row) for row in await conn.execute(select(messages).where(theirs).order_by(messages.c.seq))
@@ -122,6 +126,12 @@ class World:
             while len(shown := await harness.shown(sender)) < count:
                 await asyncio.sleep(0.02)
         return shown
+
+    async def until_answered(self, channel: str, sender: str) -> None:
+        """Until our answer waits to be sent."""
+        async with asyncio.timeout(TIMEOUT):
+            while all(message.direction == "in" for message in await self.transcript(channel, sender)):
+                await asyncio.sleep(0.02)
 
     async def until_settled(self, channel: str, sender: str, count: int = 1) -> list[Message]:
         """Our messages to a customer, once there are that many and none is on its way any more."""
