@@ -22,7 +22,11 @@ cli = typer.Typer(
 bench = typer.Typer(no_args_is_help=True, help="性能与质量测试 · Measure: turns, FAQ, intents, sentiment.")
 training = typer.Typer(help="训练机器人 · Train intents, entities, sentiment and their thresholds from the data files.")
 agents = typer.Typer(no_args_is_help=True, help="坐席账号 · The agents who may open the desk.")
+outbox = typer.Typer(no_args_is_help=True, help="未送达的消息 · What could not be delivered to a channel.")
+links = typer.Typer(no_args_is_help=True, help="客户关联 · Customers of several channels who are one person.")
 cli.add_typer(bench, name="bench")
+cli.add_typer(outbox, name="outbox")
+cli.add_typer(links, name="links")
 cli.add_typer(training, name="train", invoke_without_command=True)
 cli.add_typer(agents, name="agents")
 
@@ -295,6 +299,49 @@ def agents_add(
     from bot.commands.agents import add
 
     add(username, name, role.value, password)
+
+
+@outbox.command("list")
+def outbox_list(
+    channel: Annotated[str | None, typer.Option(help="Of this channel only.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="The newest ones.")] = 50,
+) -> None:
+    """列出未送达的消息 · What could not be delivered, and why."""
+    from bot.commands.outbox import show
+
+    show(channel, limit)
+
+
+@outbox.command("resend")
+def outbox_resend(
+    message: Annotated[str | None, typer.Argument(help="One message's id.", show_default=False)] = None,
+    channel: Annotated[str | None, typer.Option(help="All of a channel.")] = None,
+    failure: Annotated[str | None, typer.Option(help="All that failed like this.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All.")] = False,
+) -> None:
+    """重新发送 · Queue undelivered messages again."""
+    from bot.commands.outbox import send_again
+
+    send_again(message, channel, failure, everything=everything)
+
+
+@links.command("list")
+def links_list(
+    conversation: Annotated[str | None, typer.Option(help="Into or out of this conversation only.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="The newest ones.")] = 50,
+) -> None:
+    """列出关联 · Who was found to be the same customer, by what proof, and what that moved."""
+    from bot.commands.links import show
+
+    show(conversation, limit)
+
+
+@links.command("undo")
+def links_undo(link: str) -> None:
+    """撤销关联 · Undo a link: both go back to conversations of their own, and are not linked again by themselves."""
+    from bot.commands.links import undo
+
+    undo(link)
 
 
 def _overrides(

@@ -14,7 +14,6 @@ import random
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 
 import structlog
 from limits.aio.storage import Storage
@@ -31,7 +30,6 @@ from core.storage.database import Database
 CLAIM_SECONDS = 60.0
 BATCH = 500
 GATHER_SECONDS = 0.02  # wake-ups that come together look around once
-EXPIRED = "expired"
 
 Address = tuple[str, str]
 """Channel and sender."""
@@ -41,15 +39,11 @@ logger = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds: to wait after a first failure, at most, and between looks for what a lost wake-up left behind.
-
-    `keep`: how old a message may be that is still worth sending.
-    """
+    """Seconds: to wait after a first failure, at most, and between looks for what a lost wake-up left behind."""
 
     first: float = 2.0
     longest: float = 60.0
     look_around: float = 2.0
-    keep: float = 48 * 3600.0
 
     def after(self, failures: int) -> float:
         """Doubled each time, and drawn, so that not everybody comes back at once."""
@@ -218,7 +212,7 @@ class Delivery:
             channel.failures += 1
 
     async def _send_waiting(self, channel: _Channel, address: Address) -> None:
-        while messages := await self._fresh(address):
+        while messages := await self._waiting(address):
             parcels = await channel.courier.pack(messages)
             for place, parcel in enumerate(parcels):
                 later = {message_id for other in parcels[place + 1 :] for message_id in other.message_ids}
@@ -248,14 +242,9 @@ class Delivery:
         metrics.delivered(address[0], len(set(parcel.message_ids) - later))
         return True
 
-    async def _fresh(self, address: Address) -> list[Message]:
-        """What waits for the customer, without what has become too old."""
+    async def _waiting(self, address: Address) -> list[Message]:
         async with self._database.connect() as conn:
-            messages = await outbox.waiting(conn, *address)
-        oldest = datetime.now(UTC) - timedelta(seconds=self._patience.keep)
-        if old := [message.id for message in messages if message.created_at < oldest]:
-            await self._give_up(address, old, Undeliverable(EXPIRED, "older than messages are kept"))
-        return [message for message in messages if message.created_at >= oldest]
+            return await outbox.waiting(conn, *address)
 
     async def _give_up(self, address: Address, message_ids: Iterable[str], error: Undeliverable) -> None:
         logger.warning("undelivered", channel=address[0], failure=error.failure, error=error.message)

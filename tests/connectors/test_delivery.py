@@ -3,11 +3,9 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from limits.aio.storage import MemoryStorage
-from sqlalchemy import update
 
 from connectors.delivery import Delivery, Patience
 from connectors.protocol import Pace, Parcel, TryAgain, Undeliverable
@@ -186,17 +184,6 @@ async def test_a_short_allowance_does_not_shorten_a_long_one(database: Database,
     async with running(database, bus, vendor):
         await settled(database)
     assert vendor.texts("a") == ["一", "二"]
-
-
-async def test_a_message_too_old_to_help_is_not_sent(database: Database, bus: Bus) -> None:
-    vendor = Vendor()
-    (old,) = await reply(database, await wrote(database, "a", "1"), "前天的")
-    async with database.begin() as conn:
-        long_ago = datetime.now(UTC) - timedelta(days=3)
-        await conn.execute(update(messages).where(messages.c.id == old.id).values(created_at=long_ago))
-    async with running(database, bus, vendor):
-        await settled(database)
-    assert (vendor.calls, await states(database)) == (0, {"前天的": ("undelivered", "expired")})
 
 
 async def test_a_customer_gets_no_more_than_the_pace_allows(database: Database, bus: Bus) -> None:
