@@ -43,6 +43,7 @@ FORM_SLOTS = (
     "exchange_target",
     "exchange_reason",
     "exchange_offers",
+    "exchange_said",
     "repair_item",
     "repair_name",
     "repair_offers",
@@ -103,7 +104,7 @@ class Answer:
     def forget_form(self) -> None:
         self.set(**dict.fromkeys(FORM_SLOTS))
 
-    def offer(self, turn: Turn, intent: str, **details: str) -> None:
+    def offer(self, turn: Turn, intent: str, **details: Any) -> None:
         """Remember what was offered, for an affirm or deny that follows at once."""
         self.set(offer={"intent": intent, "message_id": turn.spoken_in, **details})
 

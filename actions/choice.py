@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from actions.backends.orders import Order, Orders
-from actions.references import called_goods, described_by, insists, matching, named_in
+from actions.goods import called_in, is_called, named_in
+from actions.references import described_by, insists, matching, unnamed_goods
 from actions.turn import Turn
 from core.errors import NotFound
 
@@ -67,6 +68,8 @@ async def choose(orders: Orders, member_id: str, turn: Turn, now: datetime, want
         if mention.malformed:
             return Unknown("", recent)
         return _by_goods(recent, turn, wanted) or _without_words(recent, turn, wanted)
+    if goods := unnamed_goods(turn.text, mention):
+        return _of_goods(goods, recent, wanted)
     shown = [order["order_number"] for order in turn.shown_orders]
     meant = matching(mention, recent, shown, turn.slots.get("last_order_number"), now)
     if not meant and (mention.tail or mention.tracking_number):
@@ -84,12 +87,23 @@ async def choose(orders: Orders, member_id: str, turn: Turn, now: datetime, want
 
 def _by_goods(recent: Sequence[Order], turn: Turn, wanted: Wanted) -> Choice | None:
     """Goods named in the customer's own words, which no entity caught."""
-    names = [" ".join(item.name for item in order.items) for order in recent]
-    named = named_in(turn.text, names)
-    if not named:
-        called = called_goods(turn.text)
-        named = [index for index, name in enumerate(names) if any(word in name for word in called)]
+    names = _names_of(recent)
+    named = named_in(turn.text, names) or called_in(turn.text, names)
     return _narrowed([recent[index] for index in named], recent, wanted) if named else None
+
+
+def _of_goods(goods: str, recent: Sequence[Order], wanted: Wanted) -> Choice:
+    """电视机那单: that order or none, never the one spoken of last."""
+    names = _names_of(recent)
+    called = [index for index, name in enumerate(names) if is_called(name, goods)]
+    named = called or named_in(goods, names) or called_in(goods, names)
+    if not named:
+        return Unknown("", tuple(recent), described=True)
+    return _narrowed([recent[index] for index in named], recent, wanted)
+
+
+def _names_of(orders: Sequence[Order]) -> list[str]:
+    return [" ".join(item.name for item in order.items) for order in orders]
 
 
 def _without_words(recent: Sequence[Order], turn: Turn, wanted: Wanted) -> Choice:

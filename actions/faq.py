@@ -3,12 +3,13 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import yaml
 
 from actions.base import Answer, CustomerAction
 from actions.guesses import PERSON, guessed_wishes
+from actions.services import FaqHint, Services
 from actions.turn import Turn
 
 CHOICES = 3
@@ -18,6 +19,15 @@ DEFAULTS: Mapping[str, Sequence[Mapping[str, str]]] = yaml.safe_load(
     Path(__file__).with_name("default_entries.yml").read_text(encoding="utf-8")
 )
 """Of an intent: what to fall back on, as `{entry, title}`."""
+THEMES: Mapping[str, str] = yaml.safe_load(Path(__file__).with_name("themes.yml").read_text(encoding="utf-8"))
+_THEMED = frozenset({"faq", "shipping_fee"})
+"""Intents of questions that may leave out what they are about, in the middle of a form."""
+
+
+class NamesAnOrder(Protocol):
+    async def takes_as_order(self, turn: Turn, answer: Answer) -> bool:
+        """Whether the utterance is about an order that it points at; then it has been dealt with."""
+        ...
 
 
 class AnswerFaq(CustomerAction):
@@ -25,7 +35,14 @@ class AnswerFaq(CustomerAction):
     certain_only: ClassVar[frozenset[str]] = frozenset({"out_of_scope"})
     """Intents for which a question back would be out of place."""
 
+    def __init__(self, services: Services, orders: NamesAnOrder) -> None:
+        super().__init__(services)
+        self._orders = orders
+
     async def respond(self, turn: Turn, answer: Answer) -> None:
+        # Choices lead where no intent was sure: 冰箱那单什么时候送到 is about the order all the same.
+        if turn.intent == "faq" and turn.faq.outcome == "choices" and await self._orders.takes_as_order(turn, answer):
+            return
         if await answer_from_knowledge(self, turn, answer, certain_only=turn.intent in self.certain_only):
             return
         if not await self.default(turn, answer):
@@ -59,7 +76,7 @@ async def answer_from_knowledge(
     """Say the entry found, or which ones may be meant; False when there is nothing valid to say."""
     if picked := turn.entity("entry_id"):
         return await _say(action, turn, answer, picked)
-    hint = turn.faq if turn.faq.searched else await action.services.knowledge.find(turn.text)
+    hint = await _found(action, turn)
     if hint.outcome == "answer" and await _say(action, turn, answer, hint.candidates[0][0]):
         return True
     if hint.outcome == "none" or certain_only:
@@ -69,6 +86,16 @@ async def answer_from_knowledge(
         answer.ask("utter_did_you_mean", [*valid, *guessed_wishes(turn, 1)])
         answer.offer(turn, "faq")
     return bool(valid)
+
+
+async def _found(action: CustomerAction, turn: Turn) -> FaqHint:
+    hint = turn.faq if turn.faq.searched else await action.services.knowledge.find(turn.text)
+    theme = THEMES.get(turn.active_form or "")
+    about_it = turn.intent in _THEMED or (turn.intent == "out_of_scope" and hint.outcome == "choices")
+    if hint.outcome == "answer" or theme is None or not about_it:
+        return hint
+    in_context = await action.services.knowledge.find(theme + turn.text)
+    return in_context if in_context.outcome == "answer" else hint
 
 
 async def _offered(action: CustomerAction, entries: Sequence[tuple[str, str]]) -> list[dict[str, str]]:

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from actions.base import Answer, CustomerAction
 from actions.faq import answer_from_knowledge
-from actions.guesses import PERSON, guessed_wishes
-from actions.references import insists
+from actions.guesses import LEAST_LIKELY, PERSON, guessed_wishes
+from actions.references import insists, unnamed_goods
 from actions.services import Services
 from actions.turn import Turn
 
@@ -41,24 +41,43 @@ class Inform(CustomerAction):
         """Whether it does; then it has been dealt with."""
         mention = turn.mention
         waiting = [intent for intent in turn.pending if intent in FORMS or intent in self._by_intent]
+        if waiting == [ORDER_STATUS] and (asked := self._asked(turn)):  # a list waits for that; the words ask for more
+            waiting = [asked]
         if waiting and (mention.points or (mention.malformed and waiting[0] in self._by_intent)):
             await self._serve(waiting, turn, answer)
-        elif mention.number or mention.tracking_number or mention.state or self._pointed_out(turn):
-            await self._by_intent[ORDER_STATUS].respond(turn, answer)
+        elif self._pointed_out(turn):
+            await self._by_intent[self._asked(turn) or ORDER_STATUS].respond(turn, answer)
         else:
             return False
         return True
 
+    async def takes_as_order(self, turn: Turn, answer: Answer) -> bool:
+        """Of an utterance that was not understood surely: if it points an order out, it is about that."""
+        guess = next((name for name, _ in turn.guesses if name != "faq"), "")
+        if turn.active_form or not (guess in self._by_intent or guess == "inform") or not self._pointed_out(turn):
+            return False
+        return await self.names_an_order(turn, answer)
+
     def _pointed_out(self, turn: Turn) -> bool:
-        in_list = turn.mention.position is not None and bool(turn.shown_orders)
-        return in_list or insists(turn.text, turn.mention)
+        mention = turn.mention
+        in_list = mention.position is not None and bool(turn.shown_orders)
+        alone = mention.number or mention.tracking_number or mention.state
+        first = mention.received_last or mention.dearest or mention.cheapest
+        goods = insists(turn.text, mention) or unnamed_goods(turn.text, mention)
+        return bool(in_list or alone or first or goods)
+
+    def _asked(self, turn: Turn) -> str | None:
+        """What was asked of the order, if anything: 第二个到哪了 is more than an order named."""
+        likely = (name for name, confidence in turn.guesses if confidence >= LEAST_LIKELY)
+        return next((name for name in likely if name in self._by_intent), None)
 
     async def _serve(self, waiting: Sequence[str], turn: Turn, answer: Answer) -> None:
         """All that waited for the order; a form comes last, for it has questions of its own."""
         for intent in waiting:
             if intent in FORMS:
                 answer.open_form(FORMS[intent])
-                answer.set(next_form=next((later for later in waiting[1:] if later in FORMS and later != intent), None))
+                later = next((later for later in waiting[1:] if later in FORMS and later != intent), None)
+                answer.set(next_form={"intent": later} if later else None)
                 return
             await self._by_intent[intent].respond(turn, answer)
             if asks_on := answer.pending():  # not this order, or not clear yet

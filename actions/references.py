@@ -5,12 +5,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
-
-import yaml
 
 from actions.backends.orders import Order, OrderStatus
 from actions.dates import Span, read_span
+from actions.goods import goods_pointed_at, is_called, named_in
 from actions.numerals import NUMERAL, read_number
 from actions.wording import SHOP_TIME
 
@@ -21,6 +19,9 @@ _POSITION = re.compile(r"第\s*([一二三四五1-5])|选\s*([一二三四五1-5
 _FIRST = re.compile(r"头一[个单]|最上面")
 _LAST = re.compile(r"最后一?[个单笔]|最下面")
 _NEWEST = re.compile(r"最近(?!几|[0-9一二两三四五六七八九十半])|最新|上一[单笔]|刚(?:才|刚)?(?:下|买|拍|付)")
+_RECEIVED_LAST = re.compile(r"刚(?:才|刚)?(?:收到?|签收|拿到|送到|到手?)的")
+_DEAREST = re.compile(r"最贵的?(?:[那这一]|$)")
+_CHEAPEST = re.compile(r"最便宜的?(?:[那这一]|$)")
 _SAME = re.compile(r"刚才|刚刚|它|[这那]一?[单笔]|[这那]个?订单|上面那|就是?[这那]个|^[这那]个$|前面那")
 _OTHER = re.compile(r"另一|另外那?一?[个单笔]|别的|其他|换一?[个单]")
 _NAMED_DAY = re.compile(
@@ -34,8 +35,9 @@ _POINTING = (
     r"[^，。,！？!?\s]{0,2}?(?:那(?:一?[单笔件双条台瓶套罐盒]|个(?:订单|快递|包裹|单|$))"
     r"|的(?:订单|快递|包裹)|[买拍下订]的)"
 )
+_BOUGHT = r"[买拍订]的[^，。,！？!?\s]{0,2}?"
 STATES: Mapping[str, tuple[re.Pattern[str], frozenset[OrderStatus]]] = {
-    "unpaid": (re.compile(r"待付|[没未]付款?"), frozenset({OrderStatus.PENDING_PAYMENT})),
+    "unpaid": (re.compile(r"待付|[没未](?:付[款钱]?|给钱|交钱|买单)"), frozenset({OrderStatus.PENDING_PAYMENT})),
     "unsent": (re.compile(r"待发|[没未]发"), frozenset({OrderStatus.PAID})),
     "on_the_way": (
         re.compile(r"在路上|运输|在途|派送|[待没未][收签到]"),
@@ -46,14 +48,17 @@ STATES: Mapping[str, tuple[re.Pattern[str], frozenset[OrderStatus]]] = {
     "received": (re.compile(r"签收|收到|完成"), frozenset({OrderStatus.DELIVERED, OrderStatus.COMPLETED})),
 }
 """What an order is called by the state it is in."""
-_OF_STATE = re.compile(r"[^，。,！？!?\s]{0,2}?(?:的?[那这][一个]?(?:单|笔|订单|件|包裹|快递)|的(?:订单|单子?))")
+_STATES_WISHED = frozenset({"refund", "cancelled"})
+_OF_STATE = re.compile(
+    r"[^，。,！？!?\s]{0,2}?(?:的?[那这][一个]?(?:单|笔|订单|件|包裹|快递)|[的滴](?:订单|单子?)|的?[那这]个[啦呀吧啊呢]*$)"
+)
+_THAT_OF_STATE = re.compile(r"[那这](?:一?[单笔]|个)[^，。,！？!?\s]{0,4}$")
+_OF_STATE_LAST = re.compile(r"[^，。,！？!?\s]?[的滴][啦呀吧啊呢]*(?:$|[，。,！？!?\s])")
+"""那个没付款的: the state stands behind."""
 _STATE_WANTED = re.compile(r"[要想帮][我你]?$|给我$")
 _ALONE = re.compile(r"(?:就?是|那个|左右|上下|的|吧|\s)*")
-_CHINESE = re.compile(r"[\u4e00-\u9fff]+")
 _GOODS = re.compile(r"^\S+ (.*?)(?:等[0-9]+件)? ¥.*$")  # within `wording.order_button`'s title
-_SHORTEST_NAME = 2
 _DIGITS = {"一": 1, "二": 2, "三": 3, "四": 4, "五": 5}
-_CALLED: dict[str, list[str]] = yaml.safe_load(Path(__file__).with_name("goods.yml").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,10 @@ class Mention:
     position: int | None = None
     """In the list shown last, from 1; -1 is the last one."""
     newest: bool = False
+    received_last: bool = False
+    """刚收到的那个."""
+    dearest: bool = False
+    cheapest: bool = False
     same: bool = False
     other: bool = False
     day: str | None = None
@@ -103,6 +112,9 @@ def read_mention(text: str, entities: Mapping[str, Sequence[str]], shown: Sequen
         tail=tail[1] if tail else None,
         position=_position(text) or _named_position(text, shown),
         newest=bool(_NEWEST.search(text)),
+        received_last=bool(_RECEIVED_LAST.search(text)),
+        dearest=bool(_DEAREST.search(text)),
+        cheapest=bool(_CHEAPEST.search(text)),
         same=bool(_SAME.search(text)),
         other=bool(_OTHER.search(text)),
         day=_day(text, entities.get("date", ())),
@@ -114,10 +126,19 @@ def read_mention(text: str, entities: Mapping[str, Sequence[str]], shown: Sequen
 
 
 def insists(text: str, mention: Mention) -> bool:
-    """洗衣机那单 means that order or none. The goods alone, or a colour elsewhere in the sentence, may be what is
-    wanted instead."""
+    """洗衣机那单, 买的洗衣机 and 没付款那单 mean that order or none. The goods alone, or a colour elsewhere in the
+    sentence, may be what is wanted instead; and so may 退货那单."""
+    if mention.state and mention.state not in _STATES_WISHED:
+        return True
     said = (*mention.products, *mention.looks, mention.day, mention.amount)
-    return any(word and re.search(re.escape(word) + _POINTING, text) for word in said)
+    bought = any(re.search(_BOUGHT + re.escape(product), text) for product in mention.products)
+    return bought or any(word and re.search(re.escape(word) + _POINTING, text) for word in said)
+
+
+def unnamed_goods(text: str, mention: Mention) -> str | None:
+    """电视机那单, when no entity told what is meant: the words that stand for the goods."""
+    known = mention.products or mention.looks or mention.day or mention.amount or mention.state or mention.tail
+    return None if known or mention.position or mention.number or mention.tracking_number else goods_pointed_at(text)
 
 
 def state_in(text: str) -> str | None:
@@ -128,7 +149,11 @@ def state_in(text: str) -> str | None:
 def _state_pointed_at(text: str) -> str | None:
     for state, (words, _) in STATES.items():
         for found in words.finditer(text):
-            if _OF_STATE.match(text, found.end()) and not _STATE_WANTED.search(text[: found.start()]):
+            before = text[: found.start()]
+            pointed = _OF_STATE.match(text, found.end()) or (
+                _THAT_OF_STATE.search(before) and _OF_STATE_LAST.match(text, found.end())
+            )
+            if pointed and not _STATE_WANTED.search(before):
                 return state
     return None
 
@@ -151,9 +176,11 @@ def matching(
         return _where(orders, lambda order: order.number == wanted)
     described = described_by(mention, orders, now)
     if described is not None:
-        return described
+        return _first_by(mention, described) or described
     if mention.products or mention.day:
         return tuple(orders)
+    if first := _first_by(mention, orders):
+        return first
     if mention.newest:
         return tuple(orders[:1])
     if mention.other and last:
@@ -161,6 +188,18 @@ def matching(
     if mention.same and last:
         return _where(orders, lambda order: order.number == last)
     return tuple(orders)
+
+
+def _first_by(mention: Mention, orders: Sequence[Order]) -> tuple[Order, ...]:
+    """The one order that 刚收到的 or 最贵的 mean; empty when nothing of the kind was said."""
+    received = [order for order in orders if order.delivered_at]
+    if mention.received_last and received:
+        return (max(received, key=lambda order: order.delivered_at or order.created_at),)
+    if mention.dearest and orders:
+        return (max(orders, key=lambda order: order.amount),)
+    if mention.cheapest and orders:
+        return (min(orders, key=lambda order: order.amount),)
+    return ()
 
 
 def described_by(mention: Mention, orders: Sequence[Order], now: datetime) -> tuple[Order, ...] | None:
@@ -202,27 +241,9 @@ def read_amount(text: str) -> tuple[Decimal, Decimal] | None:
     return value, value + Decimal("0.99") if value == value.to_integral_value() else value
 
 
-def named_in(text: str, names: Sequence[str]) -> list[int]:
-    """Which of the names the text shares the longest run of Chinese characters with; two at least, or none is meant."""
-    if text.startswith("不是"):
-        return []
-    lengths = [max(map(len, _shared_runs(text, name)), default=0) for name in names]
-    longest = max(lengths, default=0)
-    return [index for index, length in enumerate(lengths) if length == longest >= _SHORTEST_NAME]
-
-
 def _named_position(text: str, shown: Sequence[str]) -> int | None:
     found = named_in(text, [_GOODS.sub(r"\1", title) for title in shown])
     return found[0] + 1 if len(found) == 1 else None
-
-
-def _shared_runs(text: str, name: str) -> Iterator[str]:
-    for run in _CHINESE.findall(name):
-        for start in range(len(run)):
-            for end in range(len(run), start + _SHORTEST_NAME - 1, -1):
-                if run[start:end] in text:
-                    yield run[start:end]
-                    break
 
 
 def _where(orders: Sequence[Order], holds: Callable[[Order], bool]) -> tuple[Order, ...]:
@@ -230,22 +251,7 @@ def _where(orders: Sequence[Order], holds: Callable[[Order], bool]) -> tuple[Ord
 
 
 def _names(order: Order, word: str) -> bool:
-    """By the goods' own words, without what only a speaker adds (红色, L码), or by what they are called."""
-    words = {word, re.sub(r"(?<=.)色$|\s*[号码]$", "", word)}
-    for called, meant in _CALLED.items():
-        if re.search(called, word) and not any(name in word for name in meant):
-            words |= set(meant)
-    return any(name in item.name or name.upper() in item.name for item in order.items for name in words)
-
-
-def called_goods(text: str) -> tuple[str, ...]:
-    """Words of goods that the text calls by another name."""
-    return tuple(
-        name
-        for called, meant in _CALLED.items()
-        if re.search(called, text) and not any(name in text for name in meant)  # 空气炸锅 is no other 锅
-        for name in meant
-    )
+    return any(is_called(item.name, word) for item in order.items)
 
 
 def _within(order: Order, span: Span) -> bool:

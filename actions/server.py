@@ -102,7 +102,7 @@ def _actions(services: Services) -> list[CustomerAction]:
         MemberBenefits(services),
         QueryCoupons(services),
         CouponProblems(services),
-        AnswerFaq(services),
+        AnswerFaq(services, inform),
         TicketProgress(services),
         privacy,
         rate,

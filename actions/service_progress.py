@@ -4,7 +4,7 @@ import re
 
 from actions.backends.aftersales import ExchangeRequest, RepairRequest, RepairStatus
 from actions.base import Answer
-from actions.references import named_in
+from actions.goods import named_in
 from actions.services import Services
 from actions.turn import Turn
 from actions.wording import day, moment, short

@@ -1,7 +1,7 @@
 """What an action needs to know about the turn, read from Rasa's tracker once."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -82,6 +82,13 @@ class Turn:
     def pending(self) -> Sequence[str]:
         """Intents that wait for an order to be named: the one that asked for it, then what came with it."""
         return (self.slots.get("pending_intent") or "").split()
+
+    def as_wished(self, intent: str) -> Self:
+        """When this is the yes to a form that was wished for earlier: the turn as if it said that wish."""
+        if self.offer.get("intent") != intent or "text" not in self.offer or (self.text and self.intent != "affirm"):
+            return self
+        entities = {name: tuple(values) for name, values in self.offer["entities"].items()}
+        return replace(self, intent=intent, text=self.offer["text"], entities=entities)
 
     @property
     def form_failures(self) -> int:

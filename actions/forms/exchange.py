@@ -67,7 +67,7 @@ class ExchangeForm(OrderForm):
             await self._refuse(turn, member_id, order, options, answer)
             return False
         answer.set(exchange_offers=_offers(options.items), exchange_wish=None, exchange_target=None)
-        if wish := self._read(turn, options.items):
+        if wish := self._read(turn, options.items) or self._read_before(turn, options.items):
             self._keep(wish, answer)
         return True
 
@@ -88,13 +88,20 @@ class ExchangeForm(OrderForm):
         answer.offer(turn, "human_agent")
 
     def prefill(self, turn: Turn, answer: Answer) -> None:
+        """What it is to become is kept as said: only an order tells whether there is such a piece."""
+        self._keep_reason(turn, answer)
+        colors, sizes = turn.entities.get("color", ()), turn.entities.get("size", ())
+        if colors or sizes:
+            answer.set(exchange_said=[turn.text, colors, sizes])
+
+    def _keep_reason(self, turn: Turn, answer: Answer) -> None:
         if reason := turn.entity("reason"):
             answer.set(exchange_reason=reason[:_LONGEST_REASON])
 
     async def take_exchange_wish(self, turn: Turn, answer: Answer) -> None:
         items = await self._items(turn)
         wish = self._read(turn, items) if turn.intent in _WISH_INTENTS else None
-        self.prefill(turn, answer)
+        self._keep_reason(turn, answer)
         if wish:
             self._keep(wish, answer)
         elif turn.intent not in _WISH_INTENTS or (turn.intent in _QUESTIONS and turn.faq.outcome != "none"):
@@ -135,6 +142,11 @@ class ExchangeForm(OrderForm):
         if pressed:
             return variant_of(pressed, items)
         return read_wish(turn.text, items, turn.entities.get("color", ()), turn.entities.get("size", ()))
+
+    def _read_before(self, turn: Turn, items: tuple[ExchangeItem, ...]) -> Wish | None:
+        """What was said while the order was being asked for."""
+        said = turn.slots.get("exchange_said")
+        return read_wish(said[0], items, said[1], said[2]) if said and not turn.opened else None
 
     def _keep(self, wish: Wish, answer: Answer) -> bool:
         """Whether it can be. What is sold out or never was is said; the question then shows what there is."""

@@ -142,10 +142,11 @@ class Submit(CustomerAction):
 
     def _go_on(self, turn: Turn, answer: Answer) -> None:
         """To the second of two forms that were wished for in one message."""
-        if wish := turn.slots.get("next_form"):
+        if waits := turn.slots.get("next_form"):
+            wish = waits["intent"]
             answer.ask("utter_next_form", [{"title": TITLES[wish], "payload": f"/{wish}"}], wish=TITLES[wish])
             answer.set(next_form=None, pending_intent=None)
-            answer.offer(turn, wish)
+            answer.offer(turn, **waits)
 
     def when_refused(self, turn: Turn, refusal: NotAllowed, answer: Answer) -> None:
         titled = {"title": turn.slots.get("order_title") or "", **refusal.details}

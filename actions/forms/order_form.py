@@ -29,7 +29,7 @@ class OrderForm(Form):
 
     def names_another(self, turn: Turn) -> bool:
         """洗衣机那个, or 不对，换成空调那单: in the middle of the form, another order than the one it is about."""
-        return insists(turn.text, turn.mention) or turn.mention.state is not None
+        return insists(turn.text, turn.mention) or turn.mention.state is not None or turn.mention.received_last
 
     def reading(self, turn: Turn) -> Turn:
         """The first utterance as far as it may name the order."""
@@ -39,6 +39,7 @@ class OrderForm(Form):
         """Take what the first utterance tells besides the order."""
 
     async def open(self, turn: Turn, answer: Answer) -> None:
+        turn = turn.as_wished(self.trigger)
         if await self._take_order(self.reading(turn), answer):
             self.prefill(turn, answer)
 
@@ -48,24 +49,36 @@ class OrderForm(Form):
         another = number not in {None, turn.slots.get("order_number")} or self.names_another(turn)
         meant = is_answer(turn) or turn.intent in {self.trigger, "deny", "exchange_goods"}
         if requested != "order_number" and another and meant:
-            await self._take_order(turn, answer)
+            if await self._take_order(turn, answer):
+                self.prefill(turn, answer)
         else:
             await super().take(turn, answer, requested)
 
     async def take_order_number(self, turn: Turn, answer: Answer) -> None:
         mention = turn.mention
         goods_alone = turn.intent == "product_question" and mention.points and len(turn.text) <= _BARE_GOODS
-        if not (is_answer(turn) or goods_alone or turn.intent in {self.trigger, "affirm", "deny"}):
+        if not (
+            is_answer(turn) or goods_alone or mention.received_last or turn.intent in {self.trigger, "affirm", "deny"}
+        ):
             return
         if mention.points or mention.malformed:
-            await self._take_order(turn, answer)
+            if await self._take_order(turn, answer):
+                self.prefill(turn, answer)
         elif turn.intent in {self.trigger, "affirm"}:
+            self.prefill(turn, answer)
+            answer.set(order_number=None)
+        elif self._told_ahead(turn, answer):
             answer.set(order_number=None)
         else:
             response = "utter_order_not_listed" if turn.intent == "deny" else "utter_order_unclear"
             self.fail(turn, answer, "order_number", response)
             if turn.form_failures + 1 < PICK_AFTER:
                 answer.set(asked_in=turn.message_id)
+
+    def _told_ahead(self, turn: Turn, answer: Answer) -> bool:
+        """个人, while it is asked which order the invoice is for: kept for the question that comes later."""
+        self.prefill(turn, answer)
+        return answer.gathers()
 
     async def take_confirm(self, turn: Turn, answer: Answer) -> None:
         other = turn.mention.other

@@ -11,7 +11,8 @@ from actions.base import Answer, CustomerAction, MemberAction
 from actions.forms.exchange import sku_buttons
 from actions.forms.form import FALLBACK, Submit
 from actions.forms.order_form import OrderForm
-from actions.references import named_in, read_mention
+from actions.goods import named_in
+from actions.references import read_mention
 from actions.turn import Turn
 from actions.wording import day, order_title, short
 

@@ -69,7 +69,7 @@ class ReturnForm(OrderForm):
     async def take_confirm(self, turn: Turn, answer: Answer) -> None:
         """A better reason instead of a yes."""
         better = turn.entity("reason")
-        if turn.intent == "inform" and better and better != turn.slots["return_reason"]:
+        if turn.intent in _REASON_INTENTS - {"deny"} and better and better != turn.slots["return_reason"]:
             answer.set(return_reason=better)
         else:
             await super().take_confirm(turn, answer)

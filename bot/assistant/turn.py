@@ -84,15 +84,26 @@ class Turns:
         earlier wish has opened is finished first."""
         intent = said.parse_data["intent"]["name"] if said.parse_data else None
         if said.message_id != message.message_id and tracker.active_loop_name:
-            tracker.update(SlotSet(NEXT_FORM_SLOT, intent), self._processor.domain)
+            tracker.update(SlotSet(NEXT_FORM_SLOT, _wished(said)), self._processor.domain)
             return True
         pending = tracker.get_slot(PENDING_SLOT)
         earlier = _events_of(tracker, message.message_id) or []
         asked = any(isinstance(event, SlotSet) and event.key == PENDING_SLOT and event.value for event in earlier)
-        if not (asked and pending and intent in self._listener.wishes.forms):
+        wishes = self._listener.wishes
+        for_an_answer = any(name in wishes.queries for name in (pending or "").split())  # else a form ended at once
+        if not (asked and for_an_answer and intent in wishes.forms):
             return False
         tracker.update(SlotSet(PENDING_SLOT, f"{pending} {intent}"), self._processor.domain)
         return True
+
+
+def _wished(said: UserMessage) -> dict[str, Any]:
+    """A wish to come back to: as an action reads an utterance."""
+    parsed = said.parse_data or {}
+    entities: dict[str, list[str]] = {}
+    for entity in parsed.get("entities") or ():
+        entities.setdefault(entity["entity"], []).append(str(entity["value"]))
+    return {"intent": parsed["intent"]["name"], "text": said.text, "entities": entities}
 
 
 def _handed_over(tracker: DialogueStateTracker) -> bool:

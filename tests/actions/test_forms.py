@@ -4,10 +4,11 @@ import pytest
 
 from actions.backends.orders import OrderStatus
 from actions.backends.refusals import NotAllowed, Refusal
+from actions.services import FaqHint
 from tests.actions.call import Answered
 from tests.actions.fake_shop import FakeShop, order
 from tests.actions.in_form import InForm
-from tests.e2e.talk import TicketsInMemory, found
+from tests.e2e.talk import KnowledgeInMemory, TicketsInMemory, found
 
 PAID, ON_THE_WAY, RECEIVED, OLD = (f"KF20261108{tail}" for tail in ("0001", "0002", "0004", "0005"))
 HOME = "上海市浦东新区张江路88号3栋501"
@@ -61,7 +62,7 @@ async def test_another_order_pointed_at_is_no_reason(returning: InForm):
 
 
 async def test_the_second_form_of_the_message_is_offered(returning: InForm):
-    returning.caller.slots["next_form"] = "request_invoice"
+    returning.caller.slots["next_form"] = {"intent": "request_invoice"}
     await returning.open("奶瓶那单退货", product="奶瓶")
     left = await returning.hear("算了", "never_mind")
     assert left is not None and left.responses == ["utter_return_left", "utter_next_form"]
@@ -362,3 +363,50 @@ async def test_a_message_is_left(caller, tickets: TicketsInMemory):
     done = await form.hear("我的快递到哪了，三天没动了", "track_logistics")
     assert done is not None and done.responses == ["utter_ticket_created"]
     assert tickets.bodies == {"m3:action_submit_ticket": "我的快递到哪了，三天没动了"}
+
+
+async def test_the_title_said_before_the_order_is_kept(invoicing: InForm, shop: FakeShop):
+    await invoicing.open("我要开发票")
+    assert invoicing.caller.slots["requested_slot"] == "order_number"
+    kept = await invoicing.hear("个人")
+    assert kept is not None and kept.responses == ["utter_which_invoice_form"]
+    done = await invoicing.hear("奶瓶那单", product="奶瓶")
+    assert done is not None and done.responses == ["utter_invoice_requested"]
+    assert shop.done[0][:3] == ("request_invoice", RECEIVED, "个人")
+
+
+async def test_another_order_comes_with_what_else_was_said(invoicing: InForm):
+    await invoicing.open("给吹风机那单开发票", product="吹风机")
+    done = await invoicing.hear("等等 给奶瓶那单开 抬头写杭州云帆科技有限公司", "request_invoice", product="奶瓶")
+    assert done is not None and done.responses == ["utter_invoice_requested"]
+
+
+async def test_a_question_in_a_form_is_about_the_form(returning: InForm, knowledge: KnowledgeInMemory):
+    knowledge.hints["退货运费谁出啊"] = FaqHint("answer", (("kb-fee", "退货运费谁承担"),))
+    await returning.open("奶瓶那单退货", product="奶瓶")
+    choices = found("choices", ("kb-days", "换货的运费谁出"), ("kb-fee", "退货运费谁承担"))
+    assert await returning.hear("运费谁出啊", "shipping_fee", faq=choices) is None
+    for intent in ("shipping_fee", "out_of_scope"):
+        told = await returning.caller.hear("action_answer_faq", "运费谁出啊", intent, faq=choices, form="return_form")
+        assert told.said[0]["text"] == "质量问题的运费由我们承担。"
+    outside = await returning.caller.hear("action_answer_faq", "运费谁出啊", "shipping_fee", faq=choices)
+    assert outside.responses == ["utter_did_you_mean"]
+
+
+async def test_pointing_at_the_order_is_no_reason(returning: InForm):
+    await returning.open("奶瓶那单退货", product="奶瓶")
+    asked = await returning.hear("就那个前两天收到滴")
+    assert asked is not None and not returning.caller.slots["return_reason"]
+    assert returning.caller.slots["order_number"] == RECEIVED
+
+
+async def test_the_second_form_remembers_its_words(returning: InForm):
+    said = {"intent": "cancel_order", "text": "取消没付款那单", "entities": {}}
+    returning.caller.slots["next_form"] = said
+    await returning.open("奶瓶那单退货", product="奶瓶")
+    await returning.hear("算了", "never_mind")
+    cancelling = InForm(
+        returning.caller, "cancel_form", "cancel_order", "action_submit_cancel", ("order_number", "confirm")
+    )
+    asked = await cancelling.open("好", "affirm")
+    assert asked.responses == ["utter_order_none_described"]

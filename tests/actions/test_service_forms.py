@@ -379,3 +379,12 @@ async def test_a_guests_message_carries_no_order(caller, tickets: TicketsInMemor
     form = InForm(customer, "ticket_form", "leave_ticket", "action_submit_ticket", ("ticket_body",))
     done = await form.open("", reason="少发了一件", order_number=RECEIVED)
     assert done.responses == ["utter_ticket_created"] and list(tickets.bodies.values()) == ["少发了一件"]
+
+
+async def test_what_it_is_to_become_is_kept_until_the_order_is_known(exchanging: InForm, shop: FakeShop):
+    shop.orders_of["M1"] = [order(f"000{n}", OrderStatus.DELIVERED, "玻璃奶瓶", days_ago=n) for n in (2, 3)]
+    asked = await exchanging.open("想换成红色的", color="红色")
+    assert asked.responses == ["utter_which_exchange_form"]
+    await exchanging.hear("第二个")
+    assert exchanging.caller.slots["exchange_wish"] == "玻璃奶瓶 红色 M"
+    assert exchanging.caller.slots["requested_slot"] == "confirm"

@@ -142,7 +142,7 @@ class TestSeveralWishes:
         answer = served.turn(sender, "我要退货，另外帮我开发票")
         assert answer["actions"] == ["return_form", "action_listen"]
         kept = [event["value"] for event in served.events(sender) if event.get("name") == "next_form"]
-        assert kept == ["request_invoice"]
+        assert kept == [{"intent": "request_invoice", "text": "帮我开发票", "entities": {}}]
 
     def test_again_it_is_not_said_again(self, served: Served, actions: ActionServer, sender: str) -> None:
         first = served.turn(sender, "查下到哪了 顺便看看积分", "again")
