@@ -1,6 +1,8 @@
-"""Logistic regression, one degree against the others, over a sentence vector and tokens, calibrated by a temperature.
+"""Kernel ridge regression on how near a text is to each text trained on, calibrated by a temperature.
 
-Scoring needs numpy only; fitting (scikit-learn) is in `handoff.sentiment.training`. Both go through the same features.
+Near is a Gaussian of the distance between two texts, by their sentence vectors and their tokens at once: what no one
+word or direction tells, such as praise that mocks, is told by the company it keeps. Scoring needs numpy only; fitting
+is in `handoff.sentiment.training` and goes through the same features.
 """
 
 from __future__ import annotations
@@ -12,39 +14,72 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from handoff.sentiment.features import Floats, TokenFeatures, VectorScaling, Vocabulary, bags
+from handoff.sentiment.features import Bags, Floats, TokenFeatures, VectorScaling, Vocabulary, bags
 from handoff.sentiment.lexicon import Lexicon
 
 DEGREES = ("very_negative", "negative", "neutral", "positive", "very_positive")
 
+Integers = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Supports:
+    """The n texts trained on, as they are compared with a new one: their scaled vectors (n, d), the square of each
+    one's length over vectors and tokens (n,), and who has a token, how heavy: `rows` and `values` of the token in
+    column c stand from `starts[c]` to `starts[c + 1]`."""
+
+    vectors: Floats
+    squares: Floats
+    starts: Integers
+    rows: Integers
+    values: Floats
+
+    def nearness(self, vector: Floats, columns: NDArray[np.intp], values: Floats) -> Floats:
+        """(n,) from 0 to 1. `vector`: (d,) scaled; `columns` and `values`: of the tokens."""
+        products = self.vectors @ vector
+        starts, ends = self.starts[columns], self.starts[columns + 1]
+        if len(columns):
+            found = np.concatenate([np.arange(start, end) for start, end in zip(starts, ends, strict=True)])
+            weights = self.values[found] * np.repeat(values, ends - starts)
+            products += np.bincount(self.rows[found], weights, minlength=len(products)).astype(np.float32)
+        square = vector @ vector + values @ values
+        return np.asarray(np.exp(2 * products - self.squares - square), dtype=np.float32)
+
 
 @dataclass(frozen=True)
 class Classifier:
-    """Weights for k degrees: vector_weights (d, k), token_weights (vocabulary, k), bias (k)."""
+    """For k degrees: what each support says of them (n, k), and the bias (k,)."""
 
     degrees: tuple[str, ...]
     """The worst first."""
     tokens: TokenFeatures
     scaling: VectorScaling
-    vector_weights: Floats
-    token_weights: Floats
+    supports: Supports
+    weights: Floats
     bias: Floats
     temperature: float
 
     def probabilities(self, text: str, vector: Floats) -> Floats:
         """(k,) calibrated, in the order of `degrees`. `vector`: (d,) of the encoder it was trained with."""
-        columns, values = self.tokens.transform(bags(text, self.tokens.lexicon))
-        logits = self.scaling.transform(vector) @ self.vector_weights + values @ self.token_weights[columns] + self.bias
-        return softmax(logits / self.temperature)
+        return self.judge(bags(text, self.tokens.lexicon), vector)
+
+    def judge(self, row: Bags, vector: Floats) -> Floats:
+        """The same of a text whose `bags` are known."""
+        nearness = self.supports.nearness(self.scaling.transform(vector), *self.tokens.transform(row))
+        return softmax((nearness @ self.weights + self.bias) / self.temperature)
 
     def save(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         np.savez(
             folder / "weights.npz",
             mean=self.scaling.mean,
-            scale=self.scaling.scale,
-            vector_weights=self.vector_weights,
-            token_weights=self.token_weights,
+            projection=self.scaling.projection,
+            vectors=self.supports.vectors,
+            squares=self.supports.squares,
+            starts=self.supports.starts,
+            rows=self.supports.rows,
+            values=self.supports.values,
+            weights=self.weights,
             bias=self.bias,
             **{f"idf_{kind}": vocabulary.idf for kind, vocabulary in self.tokens.vocabularies.items()},  # type: ignore[arg-type]
         )
@@ -59,18 +94,19 @@ class Classifier:
     @classmethod
     def load(cls, folder: Path) -> Classifier:
         data = json.loads((folder / "classifier.json").read_text(encoding="utf-8"))
-        weights = np.load(folder / "weights.npz", allow_pickle=False)
+        with np.load(folder / "weights.npz", allow_pickle=False) as file:
+            arrays = dict(file)
         vocabularies = {
-            kind: Vocabulary({token: column for column, token in enumerate(tokens)}, weights[f"idf_{kind}"])
+            kind: Vocabulary({token: column for column, token in enumerate(tokens)}, arrays[f"idf_{kind}"])
             for kind, tokens in data["tokens"].items()
         }
         return cls(
             tuple(data["degrees"]),
             TokenFeatures(Lexicon(data["lexicon"]), vocabularies),
-            VectorScaling(weights["mean"], weights["scale"]),
-            weights["vector_weights"],
-            weights["token_weights"],
-            weights["bias"],
+            VectorScaling(arrays["mean"], arrays["projection"]),
+            Supports(*(arrays[name] for name in ("vectors", "squares", "starts", "rows", "values"))),
+            arrays["weights"],
+            arrays["bias"],
             data["temperature"],
         )
 

@@ -1,7 +1,8 @@
-"""`python -m handoff.sentiment.trajectory`: the thresholds of the mood's course, from conversations of our own.
+"""`python -m handoff.sentiment.trajectory MODEL`: the thresholds of the mood's course, from conversations of our own.
 
-The thresholds that hand over best (F1; of equals the strictest mean) are chosen on the conversations of the part
-`choose`, with the model that is served and the thresholds of single utterances as they are, and measured on `held_out`.
+The thresholds that hand over best (F1; of equals the strictest mean) are chosen on one set of conversations, with the
+model that is served and the thresholds of single utterances as they are; those that serve are measured on another set,
+which nothing was chosen on, with the utterance at which they fire.
 """
 
 from __future__ import annotations
@@ -23,20 +24,22 @@ from retrieval.text import normalise
 NEVER = 2.0
 """No mood falls further."""
 CONVERSATIONS = HOME / "nlu_data" / "sentiment" / "conversations.jsonl"
+HELD_OUT = HOME / "nlu_data" / "sentiment" / "conversations_heldout.jsonl"
 
 
 @dataclass(frozen=True)
 class Course:
     """The scores of a customer's utterances, and whether their mood called for a person."""
 
-    part: str
     hand_over: bool
     scores: tuple[float, ...]
+    due: int | None = None
+    """The utterance, from 1, at which it began to; None: it never did, or nobody said when."""
 
-    def handed_over(self, thresholds: Thresholds) -> bool:
-        return any(
-            decide(signals_at(self.scores[: n + 1], thresholds), thresholds).handoff for n in range(len(self.scores))
-        )
+    def handed_over(self, thresholds: Thresholds) -> int | None:
+        """The utterance, from 1, after which the bot hands over."""
+        counts = range(1, len(self.scores) + 1)
+        return next((n for n in counts if decide(signals_at(self.scores[:n], thresholds), thresholds).handoff), None)
 
 
 def signals_at(scores: Sequence[float], thresholds: Thresholds) -> Signals:
@@ -54,14 +57,23 @@ class HandOvers:
     precision: float
     recall: float
     f1: float
+    early: int = 0
+    """Handed over rightly, but before it was due; known only where the conversations say when."""
+    on_time: int = 0
+    late: int = 0
 
 
 def measure(courses: Sequence[Course], thresholds: Thresholds) -> HandOvers:
-    handed, wanted = np.array([(one.handed_over(thresholds), one.hand_over) for one in courses]).T
+    fired = [course.handed_over(thresholds) for course in courses]
+    handed, wanted = np.array([at is not None for at in fired]), np.array([course.hand_over for course in courses])
     hits = int((handed & wanted).sum())
     precision, recall = hits / max(int(handed.sum()), 1), hits / max(int(wanted.sum()), 1)
     f1 = 2 * hits / max(int(handed.sum() + wanted.sum()), 1)
-    return HandOvers(len(courses), round(precision, 4), round(recall, 4), round(f1, 4))
+    delays = [at - course.due for at, course in zip(fired, courses, strict=True) if at and course.due]
+    early, late = sum(delay < 0 for delay in delays), sum(delay > 0 for delay in delays)
+    return HandOvers(
+        len(courses), round(precision, 4), round(recall, 4), round(f1, 4), early, len(delays) - early - late, late
+    )
 
 
 def choose(courses: Sequence[Course], thresholds: Thresholds) -> Thresholds:
@@ -77,28 +89,33 @@ def choose(courses: Sequence[Course], thresholds: Thresholds) -> Thresholds:
     return next((candidate for candidate in falls if measure(courses, candidate).f1 >= wanted), best)
 
 
-def read(model: SentimentModel, encoder: EmbeddedEncoder, path: Path = CONVERSATIONS) -> list[Course]:
-    """Lines of `{"part", "hand_over", "utterances"}`."""
+def read(model: SentimentModel, encoder: EmbeddedEncoder, path: Path) -> list[Course]:
+    """Lines of `{"hand_over", "utterances"}`, or with `due` (an utterance from 1, or null) in place of `hand_over`."""
     courses = []
     for line in path.read_text(encoding="utf-8").splitlines():
         data = json.loads(line)
         texts = [normalise(text) for text in data["utterances"]]
         scores = [model.score(text, encoder.encode_deep([text])[0]).score for text in texts]
-        courses.append(Course(data["part"], data["hand_over"], tuple(scores)))
+        due = data.get("due")
+        courses.append(Course(data.get("hand_over", due is not None), tuple(scores), due))
     return courses
 
 
-if __name__ == "__main__":
-    models = HOME / "var" / "models"
-    courses = read(SentimentModel.load(models / "sentiment"), EmbeddedEncoder(models / "encoder"))
+def main(folder: Path) -> None:
+    """`folder`: of a trained model, such as `sentiment` of a version."""
+    model, encoder = SentimentModel.load(folder), EmbeddedEncoder(HOME / "var" / "models" / "encoder")
     served = load_thresholds()
-    chosen = choose([course for course in courses if course.part == "choose"], served)
-    parts = {
-        name: {
-            part: asdict(measure([course for course in courses if course.part == part], thresholds))
-            for part in ("choose", "held_out")
-        }
-        for name, thresholds in {"served": served, "chosen": chosen}.items()
+    courses, new = read(model, encoder, CONVERSATIONS), read(model, encoder, HELD_OUT)
+    chosen = choose(courses, served)
+    report = {
+        "chosen": {key: getattr(chosen, key) for key in ("sentiment_recent_mean", "sentiment_fall")},
+        "conversations": {
+            name: asdict(measure(courses, one)) for name, one in (("served", served), ("chosen", chosen))
+        },
+        "held_out": asdict(measure(new, served)),
     }
-    picked = {key: getattr(chosen, key) for key in ("sentiment_recent_mean", "sentiment_fall")}
-    json.dump({**parts, "thresholds": picked}, sys.stdout, indent=2)
+    json.dump(report, sys.stdout, indent=2)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -184,7 +184,7 @@ def test_two_degrees_are_enough(tmp_path: Path) -> None:
     train(path, ENCODER, tmp_path / "model", degrees=("negative", "positive"))
     model = SentimentModel.load(tmp_path / "model")
     assert set(model.score("太棒了", ENCODER.encode_deep(["太棒了"])[0]).probabilities) == {"negative", "positive"}
-    assert score(model, "一直拖 很失望") < 0 < score(model, "太棒了 很满意")
+    assert score(model, "等了好几天，有点失望") < 0 < score(model, "收到了，挺满意，谢谢")
 
 
 @pytest.fixture(scope="module")
