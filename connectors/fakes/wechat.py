@@ -1,13 +1,20 @@
 """A fake of WeChat's API server (api.weixin.qq.com), as strict as the real one in what we use."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx
 from fastapi import APIRouter, FastAPI, Request, UploadFile
 from fastapi.responses import JSONResponse, Response
+from starlette.types import Lifespan
 
+from connectors.fakes.wechat_phone import Phones
+from connectors.fakes.wechat_pushes import Pushes
 from connectors.fakes.wechat_rules import Platform, Refused
+from connectors.wechat.settings import WechatSettings
+from core.errors import KefuError
 
 OK = {"errcode": 0, "errmsg": "ok"}
 
@@ -53,8 +60,8 @@ def api(platform: Platform) -> APIRouter:
     return routes
 
 
-def create(platform: Platform) -> FastAPI:
-    app = FastAPI(title="微信接口(仿真)", docs_url=None, redoc_url=None, openapi_url=None)
+def create(platform: Platform, lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
+    app = FastAPI(title="微信接口（仿真）", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
 
     @app.exception_handler(Refused)
     async def refused(_request: Request, error: Refused) -> JSONResponse:
@@ -67,6 +74,26 @@ def create(platform: Platform) -> FastAPI:
         return await call_next(request)
 
     app.include_router(api(platform))
+    return app
+
+
+def demo(account: WechatSettings, callback_url: str, name: str) -> FastAPI:
+    """The API with a phone in the browser at `/`, which writes to Kefu at `callback_url`; `name` is the account's."""
+    platform = Platform(account)
+    http = httpx.AsyncClient(trust_env=False)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with http:
+            yield
+
+    app = create(platform, lifespan)
+    app.include_router(Phones(platform, Pushes(platform, callback_url, http), name).router())
+
+    @app.exception_handler(KefuError)
+    async def ours(_request: Request, error: KefuError) -> JSONResponse:
+        return JSONResponse(error.as_json(), status_code=error.status)
+
     return app
 
 
