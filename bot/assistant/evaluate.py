@@ -51,8 +51,10 @@ def evaluate(model: Path, data: Path, stories: Path | None = None) -> dict[str, 
     from rasa.shared.constants import DEFAULT_NLU_FALLBACK_INTENT_NAME
     from rasa.shared.nlu.training_data.formats import RasaYAMLReader
 
+    from bot.assistant import patches
     from bot.assistant.components.intent_training import expected_calibration_error
 
+    patches.apply()
     examples: list[Message] = [
         example for file in sorted(data.glob("*.yml")) for example in RasaYAMLReader().read(file).intent_examples
     ]

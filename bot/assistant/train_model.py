@@ -1,4 +1,4 @@
-"""`python -m bot.assistant.train_model`: trains one model in Rasa's environment. `training/steps.py` calls it.
+"""`python -m bot.assistant.train_model`: trains one model in Rasa's environment. `training/train.py` calls it.
 
 What is finished appears under its name by a rename, and what is there is not made again: killed, it goes on there.
 """
@@ -38,7 +38,7 @@ def main() -> None:
     configure_logging(logging.INFO)
     if not arguments.output.exists():
         partial = arguments.output.with_name(f"partial-{arguments.output.name}")
-        train(arguments.config, arguments.domain, arguments.data, partial, glue_stories=not lean)
+        (train if lean else train_with_tensorflow)(arguments.config, arguments.domain, arguments.data, partial)
         write(arguments.metrics, _report(partial))
         partial.replace(arguments.output)
     if arguments.held_out and not arguments.evaluation.exists():
@@ -54,30 +54,24 @@ def write(file: Path, content: dict[str, Any]) -> None:
     partial.replace(file)
 
 
-def train(config: Path, domain: Path, data: list[Path], output: Path, *, glue_stories: bool) -> None:
-    """``glue_stories``: Rasa also strings stories together; only policies that generalise (TED) learn from that.
-
-    Ends the process with the reason when the project cannot be trained: contradicting rules, faulty YAML."""
-    from rasa.engine.exceptions import GraphComponentException
-    from rasa.model_training import train as rasa_train
+def train(config: Path, domain: Path, data: list[Path], output: Path) -> None:
+    """Ends the process with the reason when the project cannot be trained: contradicting rules, faulty YAML."""
     from rasa.shared.exceptions import RasaException
 
+    from bot.assistant import side_by_side
+
     try:
-        result = rasa_train(
-            str(domain),
-            str(config),
-            [str(path) for path in data],
-            str(output.parent),
-            fixed_model_name=output.name,
-            core_additional_arguments=None if glue_stories else {"augmentation_factor": 0},
-        )
-    except GraphComponentException as error:
-        # Rasa only names the component; what went wrong in it is the cause.
-        if isinstance(error.__cause__, (RasaException, ValueError)):
-            sys.exit(f"Error: {error} {str(error.__cause__).strip()}")
-        raise
+        side_by_side.train(config, domain, data, output)
     except RasaException as error:
-        sys.exit(f"Error: {str(error).strip()}")
+        sys.exit(f"Error: {side_by_side.reason(error)}")
+
+
+def train_with_tensorflow(config: Path, domain: Path, data: list[Path], output: Path) -> None:
+    """As Rasa does it: its own components learn from stories strung together, and from what stories say."""
+    from rasa.model_training import train as rasa_train
+
+    result = rasa_train(str(domain), str(config), [str(path) for path in data], str(output.parent),
+                        fixed_model_name=output.name)  # fmt: skip
     if result.code:
         sys.exit("Error: Rasa did not train a model; its reason is above.")
 

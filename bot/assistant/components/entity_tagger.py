@@ -20,6 +20,7 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from bot.assistant.components.entity_model import EntityModel
+from bot.assistant.components.knowledge_examples import is_knowledge
 from bot.assistant.components.sentence_vector import vector_of
 
 
@@ -76,7 +77,8 @@ class EntityTagger(GraphComponent, EntityExtractorMixin):
         wanted = set(self._config["entities"])
         if missing := wanted - training_data.entities:
             raise InvalidConfigException(f"EntityTagger: no training example marks {', '.join(sorted(missing))}.")
-        messages = training_data.nlu_examples
+        # Nobody marks the entities in questions of the knowledge base: they would teach that there are none.
+        messages = [message for message in training_data.nlu_examples if not is_knowledge(message)]
         vectors = [vector for message in messages if (vector := vector_of(message)) is not None]
         if len(vectors) < len(messages):
             raise InvalidConfigException("EntityTagger needs SentenceVector before it.")

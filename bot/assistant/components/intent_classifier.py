@@ -13,15 +13,15 @@ from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
 from rasa.nlu.classifiers.classifier import IntentClassifier
 from rasa.shared.exceptions import InvalidConfigException
-from rasa.shared.nlu.constants import INTENT, METADATA, TEXT
+from rasa.shared.nlu.constants import INTENT, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from bot.assistant.components.intent_model import IntentModel
+from bot.assistant.components.knowledge_examples import is_knowledge
 from bot.assistant.components.sentence_vector import vector_of
 
 REPORT_FILE = "intent_report.json"
-KNOWLEDGE = {"source": "knowledge"}
 THRESHOLD = "intent_threshold"
 """Message attribute: the model's fallback threshold, for the components that follow."""
 
@@ -85,7 +85,7 @@ class CalibratedIntentClassifier(IntentClassifier, GraphComponent):
             texts=[message.get(TEXT) for message in messages],
             vectors=np.stack(vectors),
             intents=[message.get(INTENT) for message in messages],
-            side=np.array([_is_knowledge(message) for message in messages]),
+            side=np.array([is_knowledge(message) for message in messages]),
         )
         settings = TrainingSettings(
             longest_ngram=self._config["longest_ngram"],
@@ -118,8 +118,3 @@ class CalibratedIntentClassifier(IntentClassifier, GraphComponent):
             message.set("intent_ranking", ranking, add_to_output=True)
             message.set(THRESHOLD, self._model.threshold)
         return messages
-
-
-def _is_knowledge(message: Message) -> bool:
-    """A question of the knowledge base, as training/train.py marks them."""
-    return (message.get(METADATA) or {}).get("intent") == KNOWLEDGE

@@ -93,7 +93,7 @@ def fit(examples: Examples, settings: TrainingSettings, sounds: Sounds) -> tuple
     weights[examples.side] *= settings.side_weight
     grams = [sparse_features(text, settings.longest_ngram, sounds) for text in examples.texts]
 
-    tried, logits = _cross_validated(grams, examples.vectors, labels, weights, settings)
+    tried, logits = _cross_validated(grams, examples, labels, weights, settings)
     logits = {strength: every[main] for strength, every in logits.items()}
     truth = labels[main]
     losses = {strength: _loss(every, truth, _temperature(every, truth)) for strength, every in logits.items()}
@@ -156,7 +156,7 @@ def expected_calibration_error(confidence: Floats, right: Bools, bins: int = 10)
 
 def _cross_validated(
     grams: Sequence[Counter[str]],
-    vectors: Floats,
+    examples: Examples,
     labels: Labels,
     weights: logistic.Doubles,
     settings: TrainingSettings,
@@ -165,8 +165,8 @@ def _cross_validated(
     folds = StratifiedKFold(settings.folds, shuffle=True, random_state=settings.random_state)
     everything = np.arange(len(labels))
     # Begun at once with the first fold: the fit of all rows takes longest.
-    parts: list[Fold] = [(everything, everything[:0]), *folds.split(vectors, labels)]
-    work = partial(_fit_fold, grams, vectors, labels, weights, settings.strengths)
+    parts: list[Fold] = [(everything, everything[:0]), *folds.split(examples.vectors, labels)]
+    work = partial(_fit_fold, grams, examples, labels, weights, settings.strengths)
     shape = (len(labels), int(labels.max()) + 1)
     logits: dict[float, Floats] = {strength: np.zeros(shape) for strength in settings.strengths}
     tried: list[Tried] = []
@@ -200,15 +200,17 @@ def _do_work(fold: Fold) -> Tried:
 
 def _fit_fold(
     grams: Sequence[Counter[str]],
-    vectors: Floats,
+    examples: Examples,
     labels: Labels,
     weights: logistic.Doubles,
     strengths: Sequence[float],
     fold: Fold,
 ) -> Tried:
     inside, outside = fold
+    vectors = examples.vectors
     train, held_out = [grams[i] for i in inside], [grams[i] for i in outside]
-    features = Features.fit(train, vectors[inside])
+    # What only delimits needs no words of its own.
+    features = Features.fit([grams[i] for i in inside if not examples.side[i]], vectors[inside])
     x, x_out = features.matrix(train, vectors[inside]), features.matrix(held_out, vectors[outside])
     fitted = logistic.zeros(x, int(labels.max()) + 1)
     found: Tried = {}

@@ -2,7 +2,7 @@
 
 scikit-learn takes one matrix: as a sparse one, most of the time goes into multiplying its dense half entry by entry.
 Kept apart, and with every direction of the search brought to about the same curvature, the same fit takes seconds
-instead of minutes.
+instead of minutes (and the search itself: `quasi_newton`).
 """
 
 from __future__ import annotations
@@ -11,22 +11,21 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
+
+from bot.assistant.components.quasi_newton import minimise
 
 Doubles = NDArray[np.float64]
 Singles = NDArray[np.float32]
 
 _TYPICAL_SLOPE = 2e-4
 """p (1 - p) of a row and a class near the end of the search; what makes it shortest was tried."""
-_MEMORY = 8
-"""Steps that the search remembers: each costs a pass over all weights."""
 
 
 @dataclass(frozen=True)
 class Matrix:
     """n rows of features, float32: (n, d) dense beside (n, s) sparse. Products of single precision take half the time;
-    sums over rows and the search itself are double."""
+    the loss, a sum over rows, is double."""
 
     dense: Singles
     sparse: csr_matrix
@@ -97,33 +96,29 @@ def fit(
     split, rows = features.dense.shape[1], np.arange(len(labels))
     importance = (strength * sample_weights).astype(np.float32)[:, None]
 
-    def objective(flat: Doubles) -> tuple[float, Doubles]:
-        weights = (flat[:-classes].reshape(start.weights.shape) * scales.weights).astype(np.float32)
-        logits = turned.times(weights) + (flat[-classes:] * scales.bias).astype(np.float32)
+    shape = start.weights.shape
+    weight_scales, bias_scale = scales.weights.astype(np.float32), np.float32(scales.bias)
+
+    def objective(flat: Singles) -> tuple[float, Singles]:
+        weights = flat[:-classes].reshape(shape) * weight_scales
+        logits = turned.times(weights) + flat[-classes:] * bias_scale
         logits -= logits.max(axis=1, keepdims=True)
         residuals = np.exp(logits)
         total = residuals.sum(axis=1, keepdims=True)
         log_likelihood = (logits[rows, labels] - np.log(total[:, 0])).astype(np.float64)
-        penalty = 0.5 * float(np.square(weights).sum(dtype=np.float64))
-        loss = penalty - strength * float(sample_weights @ log_likelihood)
+        loss = 0.5 * float(np.vdot(weights, weights)) - strength * float(sample_weights @ log_likelihood)
         residuals /= total
         residuals[rows, labels] -= 1
         residuals *= importance
         slope = np.empty_like(flat)
         weights[:split] += turned.dense.T @ residuals
         weights[split:] += sparse_transposed @ residuals
-        np.multiply(weights, scales.weights, out=slope[:-classes].reshape(weights.shape))
-        slope[-classes:] = residuals.sum(axis=0, dtype=np.float64) * scales.bias
+        np.multiply(weights, weight_scales, out=slope[:-classes].reshape(shape))
+        slope[-classes:] = residuals.sum(axis=0) * bias_scale
         return loss, slope
 
-    found = minimize(
-        objective,
-        scales.enter(start),
-        jac=True,
-        method="L-BFGS-B",
-        options={"maxiter": iterations, "ftol": tolerance, "maxcor": _MEMORY},
-    )
-    return scales.leave(found.x, classes)
+    found = minimise(objective, scales.enter(start).astype(np.float32), iterations=iterations, tolerance=tolerance)
+    return scales.leave(found.astype(np.float64), classes)
 
 
 def zeros(features: Matrix, classes: int) -> Fit:
