@@ -71,10 +71,11 @@ async def do_create(conn: AsyncConnection, username: str, name: str, password: s
         raise Conflict(f"账号 {username} 已经存在") from None
 
 
-async def do_disable(conn: AsyncConnection, agent_id: str) -> None:
-    """From the commit on the agent is signed out everywhere. Raises NotFound."""
-    if (await conn.execute(update(agents).where(agents.c.id == agent_id).values(active=False))).rowcount != 1:
-        raise NotFound("没有这个账号")
+async def do_disable(conn: AsyncConnection, username: str) -> None:
+    """From the commit on the agent is signed out everywhere, and cannot sign in. Raises NotFound."""
+    closing = update(agents).where(agents.c.username == username.strip()).values(active=False)
+    if (await conn.execute(closing)).rowcount != 1:
+        raise NotFound(f"没有账号 {username}")
 
 
 async def read(conn: AsyncConnection, agent_id: str) -> Agent | None:
@@ -94,7 +95,7 @@ async def authenticate(conn: AsyncConnection, username: str, password: str) -> A
 async def ensure_demo_agents(database: Database, password: str) -> list[Agent]:
     """The demo's accounts, all with this password; those that exist are kept."""
     made = []
-    for account in yaml.safe_load(DEMO_AGENTS_FILE.read_text(encoding="utf-8")):
+    for account in _demo_accounts():
         async with database.begin() as conn:
             row = (await conn.execute(select(agents).where(agents.c.username == account["username"]))).one_or_none()
             if row is None:
@@ -105,6 +106,19 @@ async def ensure_demo_agents(database: Database, password: str) -> list[Agent]:
                 await conn.execute(update(agents).where(agents.c.id == row.id).values(password_hash=fresh))
             made.append(_agent(row))
     return made
+
+
+async def has_demo_agents(database: Database) -> bool:
+    """Raises sqlalchemy.exc.DBAPIError where there is no table."""
+    wanted = [account["username"] for account in _demo_accounts()]
+    async with database.connect() as conn:
+        found = (await conn.execute(select(agents.c.id).where(agents.c.username.in_(wanted)))).all()
+    return len(found) == len(wanted)
+
+
+def _demo_accounts() -> list[dict[str, Any]]:
+    accounts: list[dict[str, Any]] = yaml.safe_load(DEMO_AGENTS_FILE.read_text(encoding="utf-8"))
+    return accounts
 
 
 def _verify(password_hash: str, password: str) -> bool:

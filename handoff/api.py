@@ -107,6 +107,15 @@ def _add_queue(api: APIRouter, access: Access, desk: Desk, bus: Bus) -> None:
             await queue.announce(bus, change)
         return schema.Sent(message=desk.message(change.messages[0]))
 
+    @api.post("/handoffs/{handoff_id}/messages/{message_id}/resend")
+    async def resend(handoff_id: str, message_id: str, agent: Annotated[Agent, Depends(access.may_act)]) -> schema.Sent:
+        """Send a message again that did not reach the customer."""
+        async with desk.database.begin() as conn:
+            change = await queue.do_send_again(conn, handoff_id, _taker(agent), message_id)
+        if change.is_new:
+            await queue.announce(bus, change)
+        return schema.Sent(message=desk.message(change.messages[0]))
+
     @api.post("/handoffs/{handoff_id}/close")
     async def close(
         handoff_id: str, body: schema.Close, agent: Annotated[Agent, Depends(access.may_act)]

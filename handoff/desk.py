@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from sqlalchemy import select
 
-from core.conversation import transcript
+from core.conversation import outbox, transcript
 from core.conversation.message import Message
 from core.errors import NotFound, Unavailable
 from core.storage.database import Database
@@ -86,7 +86,10 @@ class Desk:
         return shown if agent.may_act else masked(shown)
 
     def message(self, message: Message) -> MessageView:
-        return MessageView.model_validate(self._with_links(message.as_json()))
+        view = MessageView.model_validate(self._with_links(message.as_json()))
+        if message.status == outbox.UNDELIVERED:
+            view.undelivered = labels().failure(message.failure or "")
+        return view
 
     async def card(self, handoff: Handoff) -> Card:
         async with self.database.connect() as conn:

@@ -20,6 +20,7 @@ class Labels(BaseModel):
     signals: dict[str, str]
     degrees: dict[str, str]
     channels: dict[str, str]
+    failures: dict[str, str]
     attachments: dict[str, str]
     lines: dict[str, str]
     wants: dict[str, str]
@@ -36,6 +37,9 @@ class Labels(BaseModel):
 
     def channel(self, code: str) -> str:
         return self.channels.get(code, code)
+
+    def failure(self, code: str) -> str:
+        return self.failures.get(code, self.failures["other"])
 
 
 @cache

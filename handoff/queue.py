@@ -142,6 +142,20 @@ async def do_reply(conn: AsyncConnection, handoff_id: str, taker: Taker, text: s
     return Change(handoff, tuple(queued))
 
 
+async def do_send_again(conn: AsyncConnection, handoff_id: str, taker: Taker, message_id: str) -> Change:
+    """Queue a message again that did not reach the customer. One that did, or waits already, stays as it is."""
+    handoff = await _locked(conn, handoff_id)
+    check_taker(handoff, taker)
+    theirs = (messages.c.conversation_id == handoff.conversation_id) & (messages.c.id == message_id)
+    again = await outbox.do_send_again(conn, theirs)
+    if again:
+        return Change(handoff, tuple(again))
+    row = (await conn.execute(select(messages).where(theirs, messages.c.direction == "out"))).one_or_none()
+    if row is None:
+        raise NotFound("没有这条消息")
+    return Change(handoff, (as_message(row),), is_new=False)
+
+
 async def do_close(
     conn: AsyncConnection, handoff_id: str, taker: Taker, resolution: Resolution, note: str | None = None
 ) -> Change:

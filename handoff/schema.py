@@ -152,6 +152,8 @@ class MessageView(BaseModel):
     created_at: datetime
     reply_to: str | None
     client_id: str | None
+    undelivered: str | None = None
+    """Why it did not reach the customer; it can be sent again."""
 
 
 class TicketView(BaseModel):

@@ -55,9 +55,6 @@ class Summary:
     def of(self, kind: str) -> list[Line]:
         return [line for line in self.lines if line.kind == kind]
 
-    def as_text(self) -> str:
-        return "\n".join(f"{line.label}：{line.text}" for line in self.lines)
-
 
 def summarise(messages: Sequence[Message], events: Iterable[Event], customer: Customer) -> Summary:
     """`messages` oldest first; `events` of the same conversation, of any type."""

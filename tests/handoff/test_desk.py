@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from httpx import AsyncClient
 
-from core.conversation import lease, log, transcript
+from core.conversation import lease, log, outbox, transcript
 from core.errors import Unavailable
 from tests.handoff.world import World, sign_in
 
@@ -172,3 +172,23 @@ async def test_the_desk_is_closed_to_strangers(world: World, path: str) -> None:
     answer = await world.client().get(f"/api/desk/{path}")
     assert answer.status_code == 401
     assert answer.json() == {"error": {"code": "unauthorized", "message": "请先登录"}}
+
+
+async def test_what_did_not_reach_the_customer_is_shown_and_sent_again(world: World, desk: AsyncClient) -> None:
+    handoff = await world.hand_over("林晓")
+    await desk.post(f"/api/desk/handoffs/{handoff.id}/take")
+    reply = {"client_id": "c1", "text": "我来处理"}
+    sent = (await desk.post(f"/api/desk/handoffs/{handoff.id}/reply", json=reply)).json()["message"]
+    assert sent["undelivered"] is None
+    async with world.database.begin() as conn:
+        await outbox.do_mark_undelivered(conn, [sent["id"]], "window_closed")
+    shown = (await desk.get(f"/api/desk/handoffs/{handoff.id}")).json()["messages"][-1]
+    assert "超过平台的回复时限" in shown["undelivered"]
+    address = f"/api/desk/handoffs/{handoff.id}/messages/{sent['id']}/resend"
+    for _ in range(2):
+        again = await desk.post(address)
+        assert (again.status_code, again.json()["message"]["undelivered"]) == (200, None)
+    async with world.database.connect() as conn:
+        queued = await outbox.waiting(conn, "web", "林晓")
+        assert [message.text for message in queued][-1] == "我来处理"
+    assert (await desk.post(address.replace(sent["id"], "none"))).status_code == 404
