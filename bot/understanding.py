@@ -16,6 +16,8 @@ from retrieval.encoder.embedded import EmbeddedEncoder
 from retrieval.search import KnowledgeSearch, SearchResult
 from retrieval.text import normalise
 
+UNREADABLE = "?"  # for what has nothing to read in it
+
 
 @dataclass(frozen=True)
 class Understood:
@@ -73,7 +75,7 @@ class Understanding:
         self._sentiment = sentiment
 
     def understand(self, text: str) -> Understood:
-        text = normalise(text)
+        text = utterance(text)
         deep = self._encoder.encode_deep([text])[0]
         vector = deep[: self._encoder.dimension]
         shared = self._search.encoder is self._encoder
@@ -84,6 +86,14 @@ class Understanding:
             sentiment=self._sentiment.score(text, deep),
             risk_terms=tuple(term for term in self._risk_terms if term in text),
         )
+
+
+def utterance(text: str) -> str:
+    """What was typed, as the assistant gets it: never empty, and never with a slash first, which would name an intent.
+
+    The channels took slashes away before; normalising can bring one forward from behind characters it removes.
+    """
+    return normalise(text).lstrip("/ ") or UNREADABLE
 
 
 def load_risk_terms(path: Path) -> list[str]:

@@ -1,5 +1,6 @@
 """The one way in: every connector hands its messages here."""
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -15,6 +16,7 @@ from core.storage.database import Database
 MAX_TEXT = 2000
 RECENT = 40
 LONGEST_NUMBER = 2  # digits: no list of buttons is longer
+SLASHES = "/／"
 MEDIA_PAYLOAD = "/send_media"  # what the bot is told when a picture or a recording comes without words
 
 
@@ -87,12 +89,22 @@ async def _settle(conn: AsyncConnection, inbound: Inbound) -> Inbound:
         button = await _offered(conn, inbound, payload, text)
         if button:
             return replace(inbound, text=button.title, payload=button.payload)
-    text = text.lstrip("/ ／")
+    text = _typed(text)
     if not text and inbound.attachments:
         return replace(inbound, text="", payload=MEDIA_PAYLOAD)
     if not text:
         raise InvalidInput("消息是空的,请输入文字")
     return replace(inbound, text=text, payload=None)
+
+
+def _typed(text: str) -> str:
+    """Without leading slashes, also where characters that nobody sees stand before them."""
+    start = next((at for at, letter in enumerate(text) if letter not in SLASHES and not _unseen(letter)), len(text))
+    return text[start:]
+
+
+def _unseen(letter: str) -> bool:
+    return unicodedata.category(letter)[0] in "CZ"
 
 
 async def _offered(conn: AsyncConnection, inbound: Inbound, payload: str | None, text: str) -> Button | None:
