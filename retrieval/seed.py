@@ -78,6 +78,12 @@ async def seed_from_folder(database: Database, folder: Path) -> SeedReport:
     return SeedReport(added, updated, len(gone), kept)
 
 
+async def has_entries(database: Database) -> bool:
+    """Raises sqlalchemy.exc.DBAPIError where there is no table."""
+    async with database.connect() as conn:
+        return (await conn.execute(select(knowledge_entries.c.id).limit(1))).first() is not None
+
+
 def _listed(path: Path) -> list[Any]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from bot.control import is_open
 from bot.setup.pages import build_pages
 from bot.setup.step import Report, Step
+from bot.setup.stored import agents_are_there, knowledge_is_there, shop_is_there
 from core.settings import Settings
 from training.sources import encoder_folder
 
@@ -55,6 +56,7 @@ def _demo_shop(settings: Settings) -> Step:
         inputs=(settings.home / "actions" / "backends" / "demo_shop",),
         outputs=_files_of(settings.demo_shop_url),
         values=(settings.demo_shop_url,),
+        made=lambda: shop_is_there(settings),
     )
 
 
@@ -78,6 +80,7 @@ def _demo_agents(settings: Settings, password: SecretStr) -> Step:
         inputs=(settings.home / "handoff" / "demo_agents.yml",),
         outputs=_files_of(settings.database_url),
         values=(settings.database_url, password.get_secret_value()),
+        made=lambda: agents_are_there(settings),
     )
 
 
@@ -101,6 +104,7 @@ def _knowledge(settings: Settings) -> Step:
         ),
         outputs=(*_files_of(settings.database_url), index_dir),
         values=(settings.database_url, settings.encoder),
+        made=lambda: knowledge_is_there(settings),
     )
 
 

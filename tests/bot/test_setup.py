@@ -1,19 +1,28 @@
 """The steps of the set-up, and the shell bootstrap before them."""
 
+import asyncio
 import io
 import os
 import shutil
 import subprocess
 import textwrap
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
+from sqlalchemy import delete
 
+from actions.backends.demo_shop.store import open_engine
+from actions.backends.demo_shop.tables import metadata as shop_tables
 from bot.setup.prepare import prepare, stale
 from bot.setup.step import Report, Stamps, Step
-from core.settings import HOME
+from bot.setup.steps import steps
+from core.settings import HOME, Settings
+from core.storage.database import Database
+from core.storage.tables import agents, knowledge_entries, knowledge_phrasings
+from retrieval.seed import seed_from_folder
 
 
 @pytest.fixture
@@ -91,6 +100,44 @@ def test_two_set_ups_at_once_do_the_work_once(copies: Copies, stamps: Stamps, qu
     for thread in threads:
         thread.join()
     assert copies.runs == 1
+
+
+async def _wipe(settings: Settings) -> None:
+    """As when the database is exchanged for an empty one: the file stays, and the tables."""
+    database = Database(settings.database_url, settings.data_key.get_secret_value())
+    shop = open_engine(settings.demo_shop_url)
+    try:
+        async with database.begin() as conn:
+            await conn.execute(delete(agents))
+            await conn.execute(delete(knowledge_phrasings))
+            await conn.execute(delete(knowledge_entries))
+        async with shop.begin() as conn:
+            await conn.run_sync(shop_tables.drop_all)
+    finally:
+        await database.close()
+        await shop.dispose()
+
+
+def test_a_wiped_database_is_filled_again(tmp_path: Path, data_key: str, quiet: Console) -> None:
+    secrets = {"secret_key": "s", "data_key": data_key, "action_token": "t", "demo_agent_password": "p" * 12}
+    settings = Settings.model_validate({"var_dir": tmp_path, **secrets})
+    stamps = Stamps(tmp_path / "stamps")
+    wanted = {step.name: step for step in steps(settings) if step.name in {"demo-shop", "demo-agents", "knowledge"}}
+
+    async def seeded() -> None:  # the index is not what this is about
+        database = Database(settings.database_url, settings.data_key.get_secret_value())
+        await seed_from_folder(database, HOME / "nlu_data" / "knowledge")
+        await database.close()
+
+    (tmp_path / "index").mkdir()
+    wanted["knowledge"] = replace(wanted["knowledge"], run=lambda _report: asyncio.run(seeded()))
+    prepare(list(wanted.values()), stamps, quiet)
+    assert not stale(list(wanted.values()), stamps)
+
+    asyncio.run(_wipe(settings))
+    assert {step.name for step in stale(list(wanted.values()), stamps)} == set(wanted)
+    prepare(list(wanted.values()), stamps, quiet)
+    assert not stale(list(wanted.values()), stamps)
 
 
 # --- ./kefu ----------------------------------------------------------------------------------------------------------

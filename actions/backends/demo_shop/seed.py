@@ -46,6 +46,16 @@ async def seed(url: str, anchor: date | None = None) -> bool:
         await engine.dispose()
 
 
+async def is_seeded(url: str) -> bool:
+    """Whether this very shop is there. Raises sqlalchemy.exc.DBAPIError where there are no tables."""
+    engine = open_engine(url)
+    try:
+        async with engine.connect() as conn:
+            return (await conn.execute(select(seeds).where(seeds.c.name == _NAME))).first() is not None
+    finally:
+        await engine.dispose()
+
+
 async def _fill(conn: AsyncConnection, anchor: date) -> bool:
     if conn.dialect.name == "postgresql":
         await conn.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
