@@ -301,6 +301,14 @@ def agents_add(
     add(username, name, role.value, password)
 
 
+@agents.command("disable")
+def agents_disable(username: str) -> None:
+    """停用坐席 · Sign an agent out everywhere and let them in no more; what they said stays."""
+    from bot.commands.agents import disable
+
+    disable(username)
+
+
 @outbox.command("list")
 def outbox_list(
     channel: Annotated[str | None, typer.Option(help="Of this channel only.")] = None,

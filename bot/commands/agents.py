@@ -19,6 +19,12 @@ def add(username: str, name: str, role: agents.Role, password: str) -> None:
     console.print(f"[green]✓[/green] {username} ({role})")
 
 
+def disable(username: str) -> None:
+    """Raises NotFound."""
+    asyncio.run(_write(lambda conn: agents.do_disable(conn, username)))
+    console.print(f"[green]✓[/green] {username} is signed out and cannot sign in")
+
+
 async def _write(change: Callable[[AsyncConnection], Awaitable[object]]) -> None:
     settings = prepared_secrets()
     database = Database(settings.database_url, settings.data_key.get_secret_value())

@@ -30,12 +30,6 @@ async def newest(conn: AsyncConnection, conversation_id: str, limit: int = LIMIT
     return await read(conn, conversation_id, before=2**31 - 1, limit=limit)
 
 
-async def replies_to(conn: AsyncConnection, message_id: str) -> list[Message]:
-    """What was answered to one message, in order."""
-    query = select(messages).where(messages.c.reply_to == message_id, messages.c.direction == "out")
-    return [as_message(row) for row in await conn.execute(query.order_by(messages.c.seq))]
-
-
 def as_message(row: Row[Any]) -> Message:
     body = row.body
     return Message(

@@ -112,3 +112,12 @@ def test_a_secret_from_the_environment_is_not_made(tmp_path: Path, monkeypatch: 
         monkeypatch.setenv(name, "given")
     assert make_secrets(tmp_path) == []
     assert not (tmp_path / "secrets.env").exists()
+
+
+def test_an_agent_comes_and_goes(tmp_path: Path) -> None:
+    folder = {"KEFU_VAR_DIR": str(tmp_path)}
+    added = kefu("agents", "add", "xiaohe", "--name", "小何", "--password", "long enough", **folder)
+    assert added.returncode == 0, added.stderr
+    assert kefu("agents", "disable", "xiaohe", **folder).returncode == 0
+    unknown = kefu("agents", "disable", "nobody", **folder)
+    assert unknown.returncode == 1 and "nobody" in unknown.stderr + unknown.stdout

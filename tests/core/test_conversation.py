@@ -63,7 +63,8 @@ async def test_replies_carry_everything_and_follow_in_order(database: Database) 
         sent = await outbox.do_send(conn, asked.conversation_id, replies, fence=held.fence, reply_to=asked.id)
     assert [message.seq for message in sent] == [asked.seq + 1, asked.seq + 2]
     async with database.connect() as conn:
-        assert await transcript.replies_to(conn, asked.id) == sent
+        assert await transcript.read(conn, asked.conversation_id, after=asked.seq) == sent
+        assert [message.reply_to for message in sent] == [asked.id, asked.id]
         assert await outbox.waiting(conn, asked.channel, asked.sender) == sent
     assert sent[0].buttons == replies[0].buttons
     async with database.begin() as conn:
@@ -81,7 +82,7 @@ async def test_a_stale_fence_is_refused_and_stores_nothing(database: Database) -
         async with database.begin() as conn:
             await outbox.do_send(conn, asked.conversation_id, [Reply(text="晚了")], fence=held.fence)
     async with database.connect() as conn:
-        assert await transcript.replies_to(conn, asked.id) == []
+        assert await transcript.read(conn, asked.conversation_id, after=asked.seq) == []
 
 
 async def test_one_worker_at_a_time_and_a_dead_ones_claim_runs_out(database: Database) -> None:

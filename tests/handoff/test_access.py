@@ -61,9 +61,8 @@ async def test_an_unknown_name_is_answered_like_a_wrong_password(world: World) -
 
 
 async def test_a_disabled_agent_is_out_at_once(world: World, desk: AsyncClient) -> None:
-    me = (await desk.get("/api/desk/me")).json()["agent"]
     async with world.database.begin() as conn:
-        await agents.do_disable(conn, me["id"])
+        await agents.do_disable(conn, "xiaowang")
     assert (await desk.get("/api/desk/queue")).status_code == 401
     assert await log_in(world.client(), "xiaowang", PASSWORD) == 401
 
