@@ -20,7 +20,8 @@ LONG = "".join(f"第{n}条：保价规则👨‍👩‍👧 is e\u0301tabli, 七
 async def test_a_message_is_stored_and_answered(harness: Harness, world: World) -> None:
     said = Said("我的订单到哪了")
     assert (await harness.push(said)).status_code == 200
-    assert [(m.text, m.sender) for m in await world.said(harness.channel, said.sender)] == [(said.text, said.sender)]
+    [stored] = await world.said(harness.channel, said.sender)
+    assert (stored.text, stored.sender) == (said.text, world.address(said.sender))
     assert [shown.text for shown in await world.until_shown(harness, said.sender, 1)] == ["re: 我的订单到哪了"]
     await world.until_delivered(harness.channel, said.sender)
 
