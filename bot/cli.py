@@ -276,6 +276,30 @@ def bench_search(
     run(entries, as_json=as_json)
 
 
+@bench.command("pushes")
+def bench_pushes(
+    rate: Annotated[float, typer.Option(min=1, help="Pushes a second.")] = 100,
+    seconds: Annotated[float, typer.Option(min=1, help="For so long, with the assistant stopped.")] = 30,
+    as_json: Json = False,
+) -> None:
+    """微信推送的确认时间 · WeChat pushes while the assistant stands still: acknowledged in ms, all answered later."""
+    from training.bench.pushes import run
+
+    run(rate, seconds, as_json=as_json)
+
+
+@bench.command("outage")
+def bench_outage(
+    messages: Annotated[int, typer.Option(min=4, help="How many wait, four a customer.")] = 10_000,
+    down: Annotated[float, typer.Option(min=1, help="Seconds the vendor is down.")] = 60,
+    as_json: Json = False,
+) -> None:
+    """平台中断后的补发 · A vendor down and the app killed: what arrives, in what order, how often."""
+    from training.bench.outage import run
+
+    run(messages, down, as_json=as_json)
+
+
 @bench.command("sentiment")
 def bench_sentiment(
     train_file: Annotated[Path, typer.Option("--train", help="TSV of labels and texts to train on.")],

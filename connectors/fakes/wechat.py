@@ -70,6 +70,7 @@ def create(platform: Platform, lifespan: Lifespan[FastAPI] | None = None) -> Fas
     @app.middleware("http")
     async def down(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         if platform.state == "down" and request.url.path.startswith("/cgi-bin"):
+            platform.calls_while_down += 1
             return Response("Bad Gateway", status_code=502)
         return await call_next(request)
 

@@ -73,6 +73,7 @@ class Platform:
         self.account = account
         self.clock = clock
         self.state: State = "up"
+        self.calls_while_down = 0
         self.next_errors: list[int] = []
         self.media: dict[str, tuple[bytes, str]] = {}
         self.tokens: dict[str, float] = {}

@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
+import psutil
 
 from core import processes
 from core.errors import KefuError
 from core.settings import HOME, load_settings
+from core.storage.database import Database
 from training.bench.load import Target
 
 FOLDER = HOME / "var" / "bench"
@@ -40,10 +42,21 @@ class Product:
     target: Target
     action_url: str
     action_token: str
+    var_dir: Path
+
+    def process(self, name: str) -> psutil.Process:
+        """One of its parts as it runs now: stores, assistant or app."""
+        pid, _, _started = (self.var_dir / "run" / f"{name}.pid").read_text(encoding="utf-8").partition(" ")
+        return psutil.Process(int(pid))
+
+    def database(self) -> Database:
+        """Its database, beside the running product. Sealed with its own key."""
+        settings = load_settings(var_dir=str(self.var_dir))
+        return Database(settings.database_url, settings.data_key.get_secret_value())
 
 
 @contextlib.contextmanager
-def product() -> Iterator[Product]:
+def product(**settings: object) -> Iterator[Product]:
     """`./kefu up` on free ports, with databases of its own; every customer is another member of the demo shop."""
     token = secrets.token_urlsafe(24)
     port, assistant_port = free_ports(2)
@@ -51,11 +64,12 @@ def product() -> Iterator[Product]:
     _share(load_settings().var_dir / "models", var_dir / "models")
     environment = {**without_kefu(), "KEFU_VAR_DIR": str(var_dir), "KEFU_ACTION_TOKEN": token}
     environment["KEFU_MESSAGES_PER_MINUTE"] = "0"  # these customers write faster than people
+    environment |= {f"KEFU_{name.upper()}": str(value) for name, value in settings.items()}
     command = [sys.executable, "-m", "bot.cli", "up", "--port", str(port), "--assistant-port", str(assistant_port)]
     url = f"http://{LOCAL}:{port}"
     with server("product", command, environment, lambda: answers(f"{url}/health")):
         target = Target("kefu", url, lambda client: {"member_token": _log_in(url, client)})
-        yield Product(target, f"{url}/actions/webhook", token)
+        yield Product(target, f"{url}/actions/webhook", token, var_dir)
 
 
 def _share(models: Path, link: Path) -> None:
