@@ -19,21 +19,22 @@ export class ApiError extends Error {
 
 export interface Call {
   method?: 'GET' | 'POST' | 'PATCH'
-  body?: unknown
+  body?: unknown // sent as JSON; a Blob as it is
   headers?: Record<string, string>
   timeout?: number // milliseconds
 }
 
 export async function request<T>(path: string, call: Call = {}): Promise<T> {
   const headers: Record<string, string> = { Accept: 'application/json', ...call.headers }
-  if (call.body !== undefined) headers['Content-Type'] = 'application/json'
+  const raw = call.body instanceof Blob
+  if (call.body !== undefined) headers['Content-Type'] = raw ? 'application/octet-stream' : 'application/json'
   const cut = new AbortController()
   const timer = setTimeout(() => cut.abort(), call.timeout ?? 15_000)
   try {
     const response = await fetch(path, {
       method: call.method ?? 'GET',
       headers,
-      body: call.body === undefined ? undefined : JSON.stringify(call.body),
+      body: call.body === undefined ? undefined : raw ? (call.body as Blob) : JSON.stringify(call.body),
       credentials: 'same-origin',
       signal: cut.signal,
     })
@@ -59,6 +60,7 @@ export async function refusal(response: Response): Promise<ApiError> {
 function fallback(status: number): string {
   if (status === 401) return '登录已失效，请重新登录'
   if (status === 403) return '没有权限进行这个操作'
+  if (status === 413) return '文件太大了，发不出去'
   if (status === 404) return '没有找到相关内容'
   if (status === 429) return '操作太频繁，请稍后再试'
   return status >= 500 ? '服务暂时不可用，请稍后再试' : '请求没有成功，请检查后重试'

@@ -7,6 +7,17 @@ export interface Button {
   payload: string
 }
 
+export type Kind = 'image' | 'voice' | 'video' | 'file' | 'location' | 'link'
+
+/** What came beside words. `url` of stored media is signed and runs out after an hour or so. */
+export interface Attachment {
+  kind: Kind
+  media_id: string | null
+  url: string | null
+  title: string | null
+  position: [number, number] | null // latitude, longitude in degrees
+}
+
 export interface Message {
   id: string
   seq: number
@@ -16,6 +27,7 @@ export interface Message {
   buttons: Button[]
   image: string | null
   custom: Record<string, unknown> | null
+  attachments?: Attachment[]
   channel: string
   created_at: string // ISO 8601, UTC
   client_id?: string | null
@@ -32,11 +44,20 @@ export interface Draft {
   client_id: string
   text: string
   payload?: string
+  media?: DraftMedia
   created_at: string
 }
 
-export function draft(text: string, payload?: string): Draft {
-  return { client_id: newId(), text, payload, created_at: new Date().toISOString() }
+/** A file that was uploaded already, and what to show of it until the server has the message. */
+export interface DraftMedia {
+  media_id: string
+  kind: Kind
+  title: string | null
+  preview: string | null
+}
+
+export function draft(text: string, payload?: string, media?: DraftMedia): Draft {
+  return { client_id: newId(), text, payload, media, created_at: new Date().toISOString() }
 }
 
 function newId(): string {
@@ -55,9 +76,18 @@ export function pending(draft: Draft, author: Author, authorName: string | null,
     buttons: [],
     image: null,
     custom: null,
+    attachments: draft.media ? [shownOf(draft.media)] : [],
     channel,
     created_at: draft.created_at,
     client_id: draft.client_id,
     state: 'pending',
   }
 }
+
+const shownOf = ({ media_id, kind, title, preview }: DraftMedia): Attachment => ({
+  kind,
+  media_id,
+  url: preview,
+  title,
+  position: null,
+})

@@ -34,7 +34,7 @@ export function mark(entries: readonly Entry[], clientId: string, state: Entry['
 
 /** Some messages are only for programs (`custom` of no known shape): there is nothing to show of them. */
 export const visible = (entry: Message): boolean =>
-  !!(entry.text || entry.image || entry.buttons.length || cardOf(entry.custom))
+  !!(entry.text || entry.image || entry.attachments?.length || entry.buttons.length || cardOf(entry.custom))
 
 /** Stable from pending to sent, so that a bubble does not jump when its message is accepted. */
 export const keyOf = (entry: Entry): string => entry.client_id ?? entry.id

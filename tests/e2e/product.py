@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx
+import psutil
 
 from actions.backends.demo_shop.seed import seed
 from bot import services
@@ -31,12 +32,12 @@ class Product:
     """`start()` brings up stores, assistant and app; each can be killed and started again on its own."""
 
     def __init__(self, folder: Path, **settings: Any) -> None:
-        port, assistant_port = _free_ports(2)
+        port, self.assistant_port = _free_ports(2)
         self.values = {
             "KEFU_VAR_DIR": str(folder),
             "KEFU_PAGES_DIR": str(HOME / "var" / "pages"),
             "KEFU_PORT": str(port),
-            "KEFU_ASSISTANT_URL": f"http://127.0.0.1:{assistant_port}",
+            "KEFU_ASSISTANT_URL": f"http://127.0.0.1:{self.assistant_port}",
             "KEFU_SECRET_KEY": secrets.token_hex(16),
             "KEFU_DATA_KEY": new_key(),
             "KEFU_ACTION_TOKEN": secrets.token_hex(16),
@@ -111,6 +112,12 @@ class Product:
 
     def kill(self, name: str) -> None:
         processes.kill_group(self._running.pop(name))
+
+    def listens_on(self, name: str) -> set[str]:
+        """The addresses where a part accepts connections."""
+        started = psutil.Process(self._running[name].pid)
+        connections = [c for p in (started, *started.children(recursive=True)) for c in p.net_connections("inet")]
+        return {connection.laddr.ip for connection in connections if connection.status == psutil.CONN_LISTEN}
 
     def log(self, name: str) -> str:
         return processes.tail(self.settings.var_dir / "logs" / f"{name}.log")

@@ -135,3 +135,7 @@ def test_the_openapi_is_valid_and_holds_what_is_served(http: httpx.Client) -> No
         schema["paths"]
     )
     assert "/actions/webhook" not in schema["paths"]
+
+
+def test_rasa_is_reachable_from_this_machine_only(kefu: Product) -> None:
+    assert kefu.listens_on("assistant") == {"127.0.0.1"}

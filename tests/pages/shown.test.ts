@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { toChat, toHost } from '../../connectors/web/pages/wire'
+import { attachmentsOf, inWords } from '../../core/pages/attachments'
 import { cardOf, yuan } from '../../core/pages/cards'
 import { colour, inkOn } from '../../core/pages/colour'
 import { lengthOf, pictureAddress, pieces } from '../../core/pages/text'
@@ -23,6 +24,32 @@ describe('text', () => {
     expect(pictureAddress('https://a.cn/1.png')).toBe('https://a.cn/1.png')
     expect(pictureAddress('/media/1.png')).toBe('/media/1.png')
     for (const bad of ['javascript:alert(1)', 'data:text/html,x', '//a.cn/1.png', '', null]) expect(pictureAddress(bad)).toBeNull()
+  })
+})
+
+describe('attachments', () => {
+  const bare = { media_id: null, url: null, title: null, position: null }
+
+  it('are named, and followed only to the web, to here, or to a picture of this page', () => {
+    const shown = (url: string) => attachmentsOf({ image: null, attachments: [{ ...bare, kind: 'file', url }] })[0]
+    expect(shown('/media/x?key=1')).toEqual({ kind: 'file', address: '/media/x?key=1', title: '文件' })
+    expect(shown('blob:https://a.cn/1')?.address).toBe('blob:https://a.cn/1')
+    for (const bad of ['javascript:alert(1)', 'data:text/html,x', '//a.cn/x']) expect(shown(bad)?.address).toBeNull()
+  })
+
+  it('lead to a map where they are a place', () => {
+    const [place] = attachmentsOf({ image: null, attachments: [{ ...bare, kind: 'location', title: '解放路1号', position: [31.2, 121.5] }] })
+    expect(place?.title).toBe('解放路1号')
+    expect(new URL(place!.address!).searchParams.get('position')).toBe('121.5,31.2')
+  })
+
+  it('hold a bot’s picture, too', () => {
+    expect(attachmentsOf({ image: 'https://a.cn/1.png' })).toEqual([{ kind: 'image', address: 'https://a.cn/1.png', title: '图片' }])
+  })
+
+  it('are put in words for lists', () => {
+    expect(inWords({ text: '碎了', attachments: [{ ...bare, kind: 'image' }] })).toBe('[图片] 碎了')
+    expect(inWords({ text: '', attachments: [{ ...bare, kind: 'file', title: '发票.pdf' }] })).toBe('[文件：发票.pdf]')
   })
 })
 

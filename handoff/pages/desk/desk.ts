@@ -2,6 +2,7 @@
 
 import { computed, onScopeDispose, ref, shallowRef } from 'vue'
 import { ApiError, words } from '../../../core/pages/api'
+import { inWords } from '../../../core/pages/attachments'
 import { draft, type Draft, type Entry, type Message, pending } from '../../../core/pages/message'
 import { Outgoing } from '../../../core/pages/outgoing'
 import { EventStream, type StreamEvent, type StreamState } from '../../../core/pages/sse'
@@ -251,7 +252,7 @@ export type Desk = ReturnType<typeof useDesk>
 function touch(queue: Queue, id: string, message: Message): Queue {
   const after = (card: Card): Card => {
     if (card.id !== id) return card
-    if (message.author === 'customer') return { ...card, last_text: message.text, unread: card.unread + 1 }
+    if (message.author === 'customer') return { ...card, last_text: inWords(message), unread: card.unread + 1 }
     return message.author === 'agent' ? { ...card, unread: 0 } : card
   }
   const { waiting, mine, others } = queue

@@ -8,6 +8,7 @@ import { EventStream, type StreamEvent, type StreamState } from '../../../../cor
 import { addLocal, livingButtons, mark, merge, newestSeq } from '../../../../core/pages/thread'
 import { drop, hold, unsent } from './drafts'
 import { type Owner, Session, type SessionInfo } from './session'
+import { upload } from './uploads'
 
 interface Page {
   messages: Message[]
@@ -28,7 +29,9 @@ export function useChat() {
   const hasMore = ref(false)
   const loadingOlder = ref(false)
   let stream: EventStream | null = null
+  const uploading = ref(0)
   let typingTimer = 0
+  let faultTimer = 0
   let restart = 0
 
   const session = new Session((opened) => {
@@ -40,7 +43,8 @@ export function useChat() {
 
   const outgoing = new Outgoing({
     post: async (one) => {
-      const body = { client_id: one.client_id, text: one.text, payload: one.payload }
+      const media = one.media && { media_ids: [one.media.media_id], title: one.media.title }
+      const body = { client_id: one.client_id, text: one.text, payload: one.payload, ...media }
       return (await session.call<{ message: Message }>('/api/web/messages', { method: 'POST', body })).message
     },
     onSent: (one, message) => {
@@ -140,10 +144,27 @@ export function useChat() {
     dispatch(one)
   }
 
+  /** Stores a file, then sends it as a message of its own. What went wrong is said above the conversation. */
+  async function sendFile(file: File): Promise<void> {
+    uploading.value += 1
+    try {
+      const one = draft('', undefined, await upload(session, file))
+      hold(conversation(), one)
+      dispatch(one)
+    } catch (error) {
+      fault.value = words(error)
+      window.clearTimeout(faultTimer)
+      faultTimer = window.setTimeout(() => (fault.value = null), 6000)
+    } finally {
+      uploading.value -= 1
+    }
+  }
+
   function retry(entry: Entry): void {
     const { client_id, text, created_at } = entry
-    if (!client_id || !text) return
-    dispatch(unsent(conversation()).find((held) => held.client_id === client_id) ?? { client_id, text, created_at })
+    const held = unsent(conversation()).find((one) => one.client_id === client_id)
+    if (held) dispatch(held)
+    else if (client_id && text) dispatch({ client_id, text, created_at })
   }
 
   async function older(): Promise<void> {
@@ -195,6 +216,8 @@ export function useChat() {
     adopt: (token: string) => session.adopt(token),
     start,
     send,
+    sendFile,
+    uploading,
     press: (button: Button) => send(button.title, button.payload),
     retry,
     older,

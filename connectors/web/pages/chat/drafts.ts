@@ -11,6 +11,8 @@ export function unsent(conversation: string): Draft[] {
 }
 
 export function hold(conversation: string, draft: Draft): void {
+  // A preview lives as long as its page does.
+  if (draft.media) draft = { ...draft, media: { ...draft.media, preview: null } }
   write(conversation, [...unsent(conversation).filter((one) => one.client_id !== draft.client_id), draft])
 }
 
