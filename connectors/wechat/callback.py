@@ -19,9 +19,11 @@ from connectors.wechat import replies
 from connectors.wechat.crypto import Envelope, Malformed, Signature, Stamp
 from connectors.wechat.details import Details
 from connectors.wechat.inbound import hear
+from connectors.wechat.patience import Patience
 from connectors.wechat.pushes import Push, parse
 from connectors.wechat.settings import WechatSettings
 from core.bus import Bus
+from core.conversation import inbox
 from core.conversation.inbox import Accepted
 from core.conversation.lease import BOT
 from core.conversation.message import Message
@@ -56,6 +58,7 @@ class Callback:
         self._bus = bus
         self._details = details
         self._limits = limits
+        self._patience = Patience()
         self._owner_of = owner_of
         self._clock = clock
         self._signature = Signature(settings.token.get_secret_value(), settings.max_skew_seconds, clock)
@@ -120,15 +123,17 @@ class Callback:
 
     async def _answer(self, push: Push, accepted: Accepted, began: float, request: Request) -> Response:
         message = accepted.message
-        if not (self._speaks or self._gives_away):
-            await self._intake.announce(accepted)
-            return _success()
+        is_done = message.status == inbox.DONE  # a repeat: the answer may be waiting
+        if not self._speaks or (self._patience.is_over and not is_done):
+            return await self._without_answer(push, accepted, began)
         async with AsyncExitStack() as stack:
             held = await stack.enter_async_context(self._delivery.hold(message.channel, message.sender))
-            is_over = await self._turn(accepted, began if held or self._gives_away else None)
-            if self._gives_away and await self._owner_of(message.conversation_id) != BOT:
-                return self._reply(push, replies.transfer(push, self._clock(), self._settings.people_account))
-            if not (is_over and held and self._speaks) or await request.is_disconnected():
+            if held is None:
+                return await self._without_answer(push, accepted, began)
+            is_over = await self._turn(accepted, began)
+            if await self._is_given_away(accepted):
+                return self._transfer(push)
+            if not is_over or await request.is_disconnected():
                 return _success()
             waiting = await held.waiting()
             content = replies.one_text(waiting)
@@ -136,12 +141,28 @@ class Callback:
                 return _success()
             return _Passive(self._say(push, content), held, waiting, stack.pop_all())
 
-    async def _turn(self, accepted: Accepted, began: float | None) -> bool:
-        """Tell of the message; whether its answer is there in time. Nobody waits without `began`."""
-        spent = self._settings.passive_seconds if began is None else time.monotonic() - began
+    async def _without_answer(self, push: Push, accepted: Accepted, began: float) -> Response:
+        """Delivery sends the answer; there may still be people to give the customer to."""
+        if self._gives_away and not self._patience.is_over:
+            await self._turn(accepted, began)
+        else:
+            await self._intake.announce(accepted)
+        return self._transfer(push) if await self._is_given_away(accepted) else _success()
+
+    async def _turn(self, accepted: Accepted, began: float) -> bool:
+        """Tell of the message; whether its answer is there in time."""
         async with self._bus.subscribe(f"conversation.{accepted.message.conversation_id}") as events:
             await self._intake.announce(accepted)
-            return await answered(events, accepted.message, max(self._settings.passive_seconds - spent, 0.0))
+            left = self._settings.passive_seconds - (time.monotonic() - began)
+            return await self._patience.wait(
+                lambda seconds: answered(events, accepted.message, seconds), max(left, 0.0)
+            )
+
+    async def _is_given_away(self, accepted: Accepted) -> bool:
+        return self._gives_away and await self._owner_of(accepted.message.conversation_id) != BOT
+
+    def _transfer(self, push: Push) -> Response:
+        return self._reply(push, replies.transfer(push, self._clock(), self._settings.people_account))
 
     def _say(self, push: Push, content: str) -> Response:
         """Tell the customer why a message is not taken, where that costs nothing."""
