@@ -4,7 +4,6 @@ did not change: entries that changed since the last full build stand in a small 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,17 +19,19 @@ Positions = NDArray[np.int64]
 Encode = Callable[[Sequence[str]], Vectors]
 
 # A segment for changes is worth it beside so many entries.
-_SMALL = 3_000
-# When so large a share of the entries stands in the segment for changes, all are built into one again.
-_MERGE_AT = 0.05
+LARGE = 3_000
 
 
+@dataclass(frozen=True)
 class TextIndex:
     """Texts by meaning and by characters."""
 
-    def __init__(self, texts: Iterable[str], vectors: Vectors) -> None:
-        self.postings = Postings.of(texts)
-        self.dense = Dense(vectors)
+    postings: Postings
+    dense: Dense
+
+    @classmethod
+    def of(cls, texts: Iterable[str], vectors: Vectors) -> "TextIndex":
+        return cls(Postings.of(texts), Dense.of(vectors))
 
     def candidates(self, vectors: Vectors, keys: Keys, idf: Floats, count: int) -> Positions:
         """The `count` nearest to each unit vector (n, d) and the `count` best by characters, each once."""
@@ -49,22 +50,23 @@ class Segment:
 
     @classmethod
     def build(cls, entries: Sequence[Entry], encode: Encode) -> "Segment":
-        texts = [phrasing for entry in entries for phrasing in entry.phrasings]
-        bodies = [body_of(entry) for entry in entries if entry.answer != entry.question]
+        """Of active entries in the order of their ids."""
+        texts, bodies = texts_of(entries)
         vectors = encode([*texts, *bodies])
-        return cls.of(entries, vectors[: len(texts)], vectors[len(texts) :])
+        return cls.of(
+            Catalogue.of(entries),
+            TextIndex.of(texts, vectors[: len(texts)]),
+            TextIndex.of(bodies, vectors[len(texts) :]),
+        )
 
     @classmethod
-    def of(cls, entries: Sequence[Entry], phrasings: Vectors, bodies: Vectors) -> "Segment":
-        """From vectors of all phrasings, and of the bodies of entries whose answer is not their question."""
-        texts = (phrasing for entry in entries for phrasing in entry.phrasings)
-        written = (body_of(entry) for entry in entries if entry.answer != entry.question)
-        return cls(
-            Catalogue.of(entries),
-            TextIndex(texts, phrasings),
-            TextIndex(written, bodies),
-            np.zeros(len(entries), bool),
-        )
+    def of(cls, catalogue: Catalogue, phrasings: TextIndex, bodies: TextIndex) -> "Segment":
+        return cls(catalogue, phrasings, bodies, np.zeros(len(catalogue), bool))
+
+    @property
+    def there(self) -> tuple[int, int]:
+        """How many entries are not gone, and the sum of their versions."""
+        return int((~self.gone).sum()), int(self.catalogue.versions[~self.gone].sum())
 
 
 @dataclass(frozen=True)
@@ -84,26 +86,23 @@ class KnowledgeIndex:
 
     @classmethod
     def around(cls, segment: Segment, encoder_name: str, lookups: Iterable[str] = ()) -> "KnowledgeIndex":
-        goods = Goods(chain(*segment.catalogue.about.values()), lookups)
+        goods = Goods(segment.catalogue.about.names.tolist(), lookups)
         return cls((segment,), goods, encoder_name)
 
     @property
     def takes_changes(self) -> bool:
         """Whether `changed` is worth it: smaller ones are built anew in less than a second."""
-        return len(self.segments[0].catalogue) >= _SMALL
+        return len(self.segments[0].catalogue) >= LARGE
 
-    def changed(self, entries: Sequence[Entry], encode: Encode) -> "KnowledgeIndex | None":
-        """With `entries` as they are now, all that changed since the large segment was built; None when they are so
-        many that it is time to build anew."""
+    def changed(self, entries: Sequence[Entry], encode: Encode) -> "KnowledgeIndex":
+        """With `entries` as they are now, all that changed since the large segment was built."""
         large = self.segments[0]
-        if len(entries) > max(_SMALL, _MERGE_AT * len(large.catalogue)):
-            return None
         gone = np.zeros_like(large.gone)
         for entry in entries:
             if (at := large.catalogue.position(entry.id)) is not None:
                 gone[at] = True
         small = Segment.build(_active(entries), encode)
-        claimed = chain(*large.catalogue.about.values(), *small.catalogue.about.values())
+        claimed = [*large.catalogue.about.names.tolist(), *small.catalogue.about.names.tolist()]
         return replace(self, segments=(replace(large, gone=gone), small), goods=Goods(claimed, self.goods.others))
 
     def describes(self, entries: Iterable[Entry], encoder_name: str) -> bool:
@@ -119,6 +118,17 @@ class KnowledgeIndex:
     def fingerprint(self) -> str:
         kept = (segment.catalogue.digests[~segment.gone] for segment in self.segments)
         return _named(sum(int(digests.sum()) for digests in kept), self.encoder_name)
+
+    @property
+    def founded_on(self) -> str:
+        """The fingerprint as it was before the changes that stand beside."""
+        return _named(int(self.segments[0].catalogue.digests.sum()), self.encoder_name)
+
+    @property
+    def there(self) -> tuple[int, int]:
+        """How many entries there are, and the sum of their versions."""
+        counted = [segment.there for segment in self.segments]
+        return sum(count for count, _versions in counted), sum(versions for _count, versions in counted)
 
     @property
     def size(self) -> int:
@@ -162,6 +172,12 @@ class KnowledgeIndex:
         """IDF of each gram over all phrasings and bodies."""
         texts = (text for segment in self.segments for text in (segment.phrasings, segment.bodies))
         return telling(self.found_in(keys), sum(text.postings.size for text in texts))
+
+
+def texts_of(entries: Sequence[Entry]) -> tuple[list[str], list[str]]:
+    """All phrasings, and the bodies of entries whose answer is not their question."""
+    phrasings = [phrasing for entry in entries for phrasing in entry.phrasings]
+    return phrasings, [body_of(entry) for entry in entries if entry.answer != entry.question]
 
 
 def body_of(entry: Entry) -> str:

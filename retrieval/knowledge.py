@@ -3,13 +3,13 @@
 Every `do_*` writes in one transaction and tells the bus (topic `knowledge`) after the commit.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import Annotated, Any, Literal
 from uuid import uuid4
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
-from sqlalchemy import ColumnElement, RowMapping, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.bus import Bus
@@ -201,12 +201,44 @@ async def list_entries(
         return [_entry(row) for row in (await conn.execute(statement)).mappings()]
 
 
-async def changed_since(database: Database, moment: datetime) -> list[Entry]:
-    """Active and retired entries changed at `moment` or later, by id."""
-    table = knowledge_entries.c
-    statement = select(knowledge_entries).where(table.updated_at >= moment).order_by(table.id)
+async def read_in_batches(database: Database, size: int) -> AsyncIterator[list[Entry]]:
+    """All active entries by id, each as it is when its batch is read."""
+    table, last = knowledge_entries.c, ""
+    while True:
+        statement = select(knowledge_entries).where(table.status == "active", table.id > last).order_by(table.id)
+        async with database.connect() as conn:
+            batch = [_entry(row) for row in (await conn.execute(statement.limit(size))).mappings()]
+        if not batch:
+            return
+        yield batch
+        last = batch[-1].id
+
+
+async def read_some(database: Database, ids: Sequence[str]) -> list[Entry]:
+    """Active and retired ones."""
+    found: list[Entry] = []
     async with database.connect() as conn:
-        return [_entry(row) for row in (await conn.execute(statement)).mappings()]
+        for start in range(0, len(ids), 500):
+            some = knowledge_entries.c.id.in_(ids[start : start + 500])
+            found += [_entry(row) for row in (await conn.execute(select(knowledge_entries).where(some))).mappings()]
+    return found
+
+
+async def changed_since(database: Database, moment: datetime) -> list[tuple[str, int]]:
+    """Ids and versions of active and retired entries changed at `moment` or later."""
+    table = knowledge_entries.c
+    statement = select(table.id, table.version).where(table.updated_at >= moment)
+    async with database.connect() as conn:
+        return [(row.id, row.version) for row in await conn.execute(statement)]
+
+
+async def counted(database: Database) -> tuple[int, int]:
+    """How many active entries there are, and the sum of their versions."""
+    table = knowledge_entries.c
+    sums = select(func.count(), func.coalesce(func.sum(table.version), 0)).where(table.status == "active")
+    async with database.connect() as conn:
+        count, versions = (await conn.execute(sums)).one()
+        return count, int(versions)
 
 
 def row_of(entry: Entry, seed_hash: str | None = None) -> dict[str, Any]:

@@ -6,26 +6,28 @@ speaks for a text is looked up for these alone.
 
 import re
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
+from retrieval.columns import Column, Positions, Rows, append, gathered, opened
 from retrieval.text import normalise
 
 Keys = NDArray[np.uint32]
 Floats = NDArray[np.float64]
-Positions = NDArray[np.int64]
 
 # Robertson's usual values; phrasings are short and of like length, so neither matters much.
 _K1 = 1.5
 _B = 0.75
 # So many postings are read to choose texts, those of the most telling grams first.
 _MOST_POSTINGS = 20_000
+# So many grams are turned into postings at once: 400 MB.
+_AT_ONCE = 10_000_000
 # A run of Latin letters and digits is one unit ("iphone", "7"), every other letter stands alone.
 _UNIT = re.compile(r"[a-z0-9]+|[^\W\da-z_]")
 
@@ -49,34 +51,37 @@ def telling(found_in: NDArray[np.int64], size: int) -> Floats:
 
 @dataclass(frozen=True)
 class Postings:
-    """Gram `vocabulary[g]` stands in the texts `texts[starts[g]:starts[g + 1]]` (rising), `times` in each.
-    `norms` (size,): what BM25 holds against a text's length."""
+    """Gram `vocabulary[g]` stands in the texts `texts[starts[g]:starts[g + 1]]` (rising), `times` in each. Text t says
+    the grams `said[ends[t]:ends[t + 1]]`. `norms` (size,): what BM25 holds against a text's length."""
 
     vocabulary: Keys
     starts: Positions
-    texts: NDArray[np.int32]
-    times: NDArray[np.uint8]
     norms: NDArray[np.float32]
+    ends: Positions
+    texts: Rows
+    times: Rows
+    said: Rows
 
     @classmethod
     def of(cls, texts: Iterable[str]) -> "Postings":
-        keys, ends = array("I"), array("q", [0])
-        for text in texts:
-            keys.extend([crc32(gram.encode()) for gram in grams(text)])
-            ends.append(len(keys))
-        return cls._collected(np.frombuffer(keys, np.uint32), np.frombuffer(ends, np.int64))
+        said, ends = _said(texts)
+        vocabulary, found_in, found, times = _turned(said, np.repeat(np.arange(len(ends) - 1), np.diff(ends)))
+        return cls(vocabulary, _sums(found_in), _norms(ends), ends, found, times, said)
 
     @classmethod
-    def _collected(cls, keys: Keys, ends: Positions) -> "Postings":
-        vocabulary = np.unique(keys)
-        of_text = np.searchsorted(vocabulary, keys).astype(np.int32)
-        ones, size = np.ones(len(keys), np.uint8), len(ends) - 1
-        turned = csr_array((ones, of_text, ends), shape=(size, len(vocabulary))).tocsc()
-        turned.sum_duplicates()
-        starts, found = turned.indptr.astype(np.int64), turned.indices.astype(np.int32, copy=False)
-        lengths = np.diff(ends)
-        norms = _K1 * (1 - _B + _B * lengths / max(float(lengths.mean()) if size else 0.0, 1.0))
-        return cls(vocabulary, starts, found, turned.data, norms.astype(np.float32))
+    def read(cls, path: Path, in_memory: bool) -> "Postings":
+        """As `PostingsWriter` wrote them."""
+        with np.load(_file(path, "npz")) as kept:
+            vocabulary, starts, ends = kept["vocabulary"], kept["starts"], kept["ends"]
+        return cls(
+            vocabulary,
+            starts,
+            _norms(ends),
+            ends,
+            opened(_file(path, "texts"), np.int32, in_memory),
+            opened(_file(path, "times"), np.uint8, in_memory),
+            opened(_file(path, "said"), np.uint32, in_memory),
+        )
 
     @property
     def size(self) -> int:
@@ -87,14 +92,19 @@ class Postings:
         first, last = self._spans(keys)
         return last - first
 
-    def counts(self, keys: Keys, positions: Positions) -> NDArray[np.uint8]:
-        """(k, n): how often each of the texts has each gram."""
-        counts = np.zeros((len(keys), len(positions)), np.uint8)
-        for row, (first, last) in enumerate(zip(*self._spans(keys), strict=True)):
-            if first < last and len(positions):
-                at = np.minimum(first + np.searchsorted(self.texts[first:last], positions), last - 1)
-                counts[row] = np.where(self.texts[at] == positions, self.times[at], 0)
-        return counts
+    def counts(self, keys: Keys, positions: Positions) -> NDArray[np.int64]:
+        """(k, n): how often each of the texts has each gram; `keys` rising."""
+        if not len(keys) or not len(positions):
+            return np.zeros((len(keys), len(positions)), np.int64)
+        firsts, lasts = self.ends[positions], self.ends[positions + 1]
+        said = gathered(self.said, firsts, lasts)
+        alike = np.zeros(1 << 16, bool)  # by the lower half of the number, which leaves few to be looked up
+        alike[keys & 0xFFFF] = True
+        at = np.flatnonzero(alike[said & 0xFFFF])
+        row = np.minimum(np.searchsorted(keys, said[at]), len(keys) - 1)
+        place = row * len(positions) + np.searchsorted(np.cumsum(lasts - firsts), at, side="right")
+        counted = np.bincount(place[keys[row] == said[at]], minlength=len(keys) * len(positions))
+        return counted.reshape(len(keys), len(positions))
 
     def best(self, keys: Keys, idf: Floats, count: int) -> Positions:
         """About the `count` texts with the most BM25 from the question's most telling grams, unordered, each once."""
@@ -112,7 +122,8 @@ class Postings:
             return np.empty(0, np.int64)
         texts = np.concatenate([self.texts[span] for span in spans])
         times = np.concatenate([self.times[span] for span in spans])
-        scores = np.bincount(texts, np.concatenate(weights) * _saturated(times, self.norms[texts]))[texts]
+        _texts, which = np.unique(texts, return_inverse=True)
+        scores = np.bincount(which, np.concatenate(weights) * _saturated(times, self.norms[texts]))[which]
         # A text stands here once for each gram it has.
         most = min(count * len(spans), len(texts))
         top = np.argpartition(scores, len(texts) - most)[len(texts) - most :]
@@ -127,6 +138,95 @@ class Postings:
         at = np.minimum(np.searchsorted(self.vocabulary, keys), len(self.vocabulary) - 1)
         known = self.vocabulary[at] == keys
         return np.where(known, self.starts[at], 0), np.where(known, self.starts[at + 1], 0)
+
+
+class PostingsWriter:
+    """Postings of any number of texts into files that begin with `path`, in little memory."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._ends: list[Positions] = [np.zeros(1, np.int64)]
+        self._said = 0
+        self._high = np.zeros(1 << 16, np.int64)  # grams said by the upper half of their number
+
+    def add(self, texts: Iterable[str]) -> None:
+        said, ends = _said(texts)
+        append(_file(self._path, "said"), said)
+        self._ends.append(ends[1:] + self._said)
+        self._said += len(said)
+        self._high += np.bincount(said >> 16, minlength=len(self._high))
+
+    def finish(self) -> None:
+        """Turns what the texts say into what says each gram, some grams after the others."""
+        ends = np.concatenate(self._ends)
+        said = Column(_file(self._path, "said"), np.uint32)
+        vocabulary, found_in = [np.empty(0, np.uint32)], [np.empty(0, np.int64)]
+        for name in ("texts", "times"):
+            append(_file(self._path, name), np.empty(0, np.uint8))
+        for least, most in _ranges(self._high):
+            grams, counts, texts, times = _turned(*_between(said, ends, least, most))
+            vocabulary.append(grams)
+            found_in.append(counts)
+            append(_file(self._path, "texts"), texts)
+            append(_file(self._path, "times"), times)
+        starts = _sums(np.concatenate(found_in))
+        np.savez(_file(self._path, "npz"), vocabulary=np.concatenate(vocabulary), starts=starts, ends=ends)
+
+
+def _file(path: Path, kind: str) -> Path:
+    return path.with_name(f"{path.name}.{kind}")
+
+
+def _said(texts: Iterable[str]) -> tuple[Keys, Positions]:
+    """The grams of all texts one after the other, and where each text begins and ends."""
+    keys, ends = array("I"), array("q", [0])
+    for text in texts:
+        keys.extend([crc32(gram.encode()) for gram in grams(text)])
+        ends.append(len(keys))
+    return np.frombuffer(keys, np.uint32), np.frombuffer(ends, np.int64)
+
+
+def _turned(said: Keys, texts: Positions) -> tuple[Keys, Positions, NDArray[np.int32], NDArray[np.uint8]]:
+    """From grams and the text that says each, in the order of texts: each gram once (rising), in how many texts it is,
+    these texts, and how often it is in each."""
+    order = np.argsort(said, kind="stable")
+    said, texts = said[order], texts[order]
+    new = np.ones(len(said), bool)
+    new[1:] = (said[1:] != said[:-1]) | (texts[1:] != texts[:-1])
+    first = np.flatnonzero(new)
+    times = np.minimum(np.diff(first, append=len(said)), 255).astype(np.uint8)
+    vocabulary, found_in = np.unique(said[first], return_counts=True)
+    return vocabulary, found_in.astype(np.int64), texts[first].astype(np.int32), times
+
+
+def _ranges(high: Positions) -> Iterator[tuple[int, int]]:
+    """Upper halves of gram numbers, first and last, that are said so often together as may be turned at once."""
+    groups = (np.cumsum(high) - high) // _AT_ONCE
+    starts = np.flatnonzero(np.diff(groups, prepend=-1))
+    yield from zip(starts.tolist(), [*(starts[1:] - 1).tolist(), len(high) - 1], strict=True)
+
+
+def _between(said: Column, ends: Positions, least: int, most: int) -> tuple[Keys, Positions]:
+    """The grams with such an upper half, and the text that says each."""
+    keys, places = [], []
+    for start in range(0, len(said), _AT_ONCE):
+        part = said[start : start + _AT_ONCE]
+        [at] = np.nonzero((part >> 16 >= least) & (part >> 16 <= most))
+        keys.append(part[at])
+        places.append(at + start)
+    if not keys:
+        return np.empty(0, np.uint32), np.empty(0, np.int64)
+    return np.concatenate(keys), np.searchsorted(ends, np.concatenate(places), side="right") - 1
+
+
+def _sums(counts: Positions) -> Positions:
+    return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+
+
+def _norms(ends: Positions) -> NDArray[np.float32]:
+    lengths = np.diff(ends)
+    norms = _K1 * (1 - _B + _B * lengths / max(float(lengths.mean()) if len(lengths) else 0.0, 1.0))
+    return norms.astype(np.float32)
 
 
 def _saturated(times: NDArray[np.uint8], norm: NDArray[np.float32]) -> Floats:

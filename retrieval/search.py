@@ -6,9 +6,9 @@ The database is the truth; what is searched is a snapshot of it, swapped whole w
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from core.bus import Bus
 from core.errors import KefuError
 from core.settings import HOME
 from core.storage.database import Database
-from retrieval import calibration, goods, knowledge, operating, ranking, samples
+from retrieval import calibration, knowledge, operating, ranking, samples
 from retrieval.calibration import CHOICES, Outcome
 from retrieval.catalogue import Indexed
 from retrieval.encoder.protocol import Encoder, Vectors
@@ -28,6 +28,7 @@ from retrieval.index import KnowledgeIndex
 from retrieval.operating import Operation, Report, Stored
 from retrieval.policy import POLICY, load_policy
 from retrieval.ranking import rank, said_in
+from retrieval.upkeep import Current, Progress, Upkeep, log_progress
 from retrieval.vectors import VectorCache
 
 ASKED = HOME / "nlu_data" / "knowledge_calibration.jsonl"
@@ -36,8 +37,6 @@ _OPERATION = "operation.json"
 _LOOK_AGAIN_SECONDS = 60.0
 # An editor at work makes one change after the other; the operating point is fitted anew when it is quiet.
 _QUIET_SECONDS = 3.0
-# Clocks of several app processes may differ by this much: changes are read again from so long before the last one.
-_CLOCKS_DIFFER = timedelta(seconds=30)
 
 logger = structlog.get_logger(__name__)
 
@@ -89,54 +88,38 @@ class Snapshot:
         return [(self.index.entry(int(ranking.entries[i])), float(probabilities[i])) for i in order]
 
 
-@dataclass(frozen=True)
-class _Changes:
-    """The entries changed since the index was built whole, by id, and the moment of the last change that was read.
-    `known`: versions of those changed just before, which are read again and are no news."""
-
-    until: datetime
-    entries: dict[str, knowledge.Entry]
-    known: dict[str, int]
-
-    @classmethod
-    def none_after(cls, entries: Sequence[knowledge.Entry]) -> "_Changes":
-        until = max((entry.updated_at for entry in entries), default=knowledge.ALWAYS)
-        late = {entry.id: entry.version for entry in entries if entry.updated_at >= until - _CLOCKS_DIFFER}
-        return cls(until, {}, late)
-
-    def and_also(self, found: Sequence[knowledge.Entry]) -> "_Changes":
-        news = {entry.id: entry for entry in found if self.known.get(entry.id) != entry.version}
-        until = max((entry.updated_at for entry in found), default=self.until)
-        return replace(self, until=max(until, self.until), entries=self.entries | news)
-
-
 class KnowledgeSearch:
     """Made by `open`. `search` is synchronous, takes about a millisecond (and encodes once more what
     names goods) and may be called from any thread."""
 
-    def __init__(self, database: Database, encoder: Encoder, index_dir: Path, asked: Path) -> None:
-        self._database = database
+    def __init__(self, upkeep: Upkeep, encoder: Encoder, index_dir: Path, asked: Path) -> None:
+        self._upkeep = upkeep
         self.encoder = encoder
         self._index_dir = index_dir
         self._asked = asked
-        self._vectors = VectorCache(index_dir, "knowledge", encoder)
-        self._new_vectors = VectorCache(index_dir, "knowledge-changes", encoder)
-        self._goods = goods.read_lookup(goods.GOODS) if goods.GOODS.is_file() else []
-        self._changes = _Changes(knowledge.ALWAYS, {}, {})
         self._indexing, self._fitting = asyncio.Lock(), asyncio.Lock()
         self._followers: list[asyncio.Task[None]] = []
+        self._current: Current
         self._snapshot: Snapshot
 
     @classmethod
     async def open(
-        cls, database: Database, encoder: Encoder, index_dir: Path, *, bus: Bus | None = None, asked: Path = ASKED
+        cls,
+        database: Database,
+        encoder: Encoder,
+        index_dir: Path,
+        *,
+        bus: Bus | None = None,
+        asked: Path = ASKED,
+        progress: Progress = log_progress,
     ) -> "KnowledgeSearch":
-        """Ready to search. With a bus it follows changes until `close`. `asked`: the questions to calibrate on."""
+        """Ready to search. With a bus it follows changes until `close`. `asked`: the questions to calibrate on.
+        `progress` is told how many entries of how many are encoded while a large index is built."""
         await _claim_phrasings(database)
-        search = cls(database, encoder, index_dir, asked)
-        entries = await search._entries()
-        search._changes = _Changes.none_after(entries)
-        search._snapshot = await asyncio.to_thread(search._first, entries)
+        search = cls(Upkeep(database, encoder, index_dir, progress), encoder, index_dir, asked)
+        search._current = await search._upkeep.first()
+        index = search._current.index
+        search._snapshot = Snapshot(index, await asyncio.to_thread(search._operated, index), index.founded_on)
         if bus is not None:
             search._followers = [
                 asyncio.create_task(search._follow(bus), name="knowledge: follow"),
@@ -150,6 +133,11 @@ class KnowledgeSearch:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         self._followers = []
+
+    @property
+    def index(self) -> KnowledgeIndex:
+        """What is being searched now."""
+        return self._snapshot.index
 
     @property
     def report(self) -> Report:
@@ -175,45 +163,28 @@ class KnowledgeSearch:
     async def _reindex(self) -> None:
         """New texts are searchable as soon as they are encoded, at the operating point from before."""
         async with self._indexing:
-            before = self._snapshot.index
-            index = await self._with_changes(before) if before.takes_changes else await self._anew(before)
-            self._snapshot = replace(self._snapshot, index=index)
-            if index.fingerprint != before.fingerprint:
-                logger.info("knowledge index swapped", entries=index.size, fingerprint=index.fingerprint)
+            self._take(await self._upkeep.renewed(self._current))
 
-    async def _with_changes(self, index: KnowledgeIndex) -> KnowledgeIndex:
-        found = await knowledge.changed_since(self._database, self._changes.until - _CLOCKS_DIFFER)
-        changes = self._changes.and_also(found)
-        if changes.entries == self._changes.entries:
-            return index
-        renewed = await asyncio.to_thread(index.changed, tuple(changes.entries.values()), self._new_vectors.encode)
-        if renewed is None:
-            return await self._anew(index)
-        self._changes = changes
-        return renewed
+    async def _merge(self) -> None:
+        """Build one whole segment, while changes go on beside the old one."""
+        merged = await self._upkeep.first()
+        async with self._indexing:
+            self._take(await self._upkeep.renewed(merged))
 
-    async def _anew(self, index: KnowledgeIndex) -> KnowledgeIndex:
-        entries = await self._entries()
-        self._changes = _Changes.none_after(entries)
-        return await asyncio.to_thread(self._indexed, entries, index)
+    def _take(self, current: Current) -> None:
+        before, self._current = self._snapshot.index, current
+        self._snapshot = replace(self._snapshot, index=current.index)
+        if current.index.fingerprint != before.fingerprint:
+            logger.info(
+                "knowledge index swapped", entries=current.index.there[0], fingerprint=current.index.fingerprint
+            )
 
     async def _refit(self) -> None:
+        """What a large index was founded on decides: the few changes beside it move no threshold."""
         async with self._fitting:
-            while (index := self._snapshot.index).fingerprint != self._snapshot.fitted_to:
+            while (index := self._snapshot.index).founded_on != self._snapshot.fitted_to:
                 operation = await asyncio.to_thread(self._operated, index)
-                self._snapshot = replace(self._snapshot, operation=operation, fitted_to=index.fingerprint)
-
-    async def _entries(self) -> list[knowledge.Entry]:
-        return await knowledge.list_entries(self._database)
-
-    def _first(self, entries: Sequence[knowledge.Entry]) -> Snapshot:
-        index = self._indexed(entries, None)
-        return Snapshot(index, self._operated(index), index.fingerprint)
-
-    def _indexed(self, entries: Sequence[knowledge.Entry], current: KnowledgeIndex | None) -> KnowledgeIndex:
-        if current is not None and len(current.segments) == 1 and current.describes(entries, self.encoder.name):
-            return current.with_validity_of(entries)
-        return KnowledgeIndex.build(entries, self._vectors.encode, self.encoder.name, self._goods)
+                self._snapshot = replace(self._snapshot, operation=operation, fitted_to=index.founded_on)
 
     def _operated(self, index: KnowledgeIndex) -> Operation:
         """Read from the index folder if it was fitted to just this, else fitted and stored there."""
@@ -230,7 +201,7 @@ class KnowledgeSearch:
         return operation
 
     def _key(self, index: KnowledgeIndex) -> str:
-        digest = sha256(index.fingerprint.encode())
+        digest = sha256(index.founded_on.encode())
         sources = [Path(str(module.__file__)) for module in (calibration, operating, ranking, samples)]
         for path in (*sources, POLICY, operating.PRIOR, self._asked):
             digest.update(path.read_bytes() if path.is_file() else b"")
@@ -250,6 +221,8 @@ class KnowledgeSearch:
             if time.monotonic() > looked + _LOOK_AGAIN_SECONDS:
                 looked = time.monotonic()
                 await self._try(self._reindex)
+            elif self._current.outgrown:
+                await self._try(self._merge)
             elif seen is self._snapshot.index:
                 await self._try(self._refit)
 

@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from retrieval.lexical import Postings, grams, keys_of, telling
+from retrieval import lexical
+from retrieval.lexical import Postings, PostingsWriter, grams, keys_of, telling
 
 TEXTS = ["退货运费谁承担", "几天之内可以退货", "可以开发票吗", "iPhone 15 保护壳", ""]
 
@@ -55,3 +58,19 @@ def test_nothing_indexed_matches_nothing() -> None:
     keys = keys_of("退货")
     assert postings.best(keys, telling(postings.found_in(keys), 0), 5).shape == (0,)
     assert postings.found_in(keys).tolist() == [0] * len(keys)
+
+
+def test_on_disk_they_say_the_same_as_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lexical, "_AT_ONCE", 700)
+    rng = np.random.default_rng(4)
+    texts = ["".join(rng.choice(list("退换货运费发票积分券尺码"), rng.integers(12))) for _ in range(500)]
+    writer = PostingsWriter(tmp_path / "some")
+    for start in range(0, len(texts), 90):
+        writer.add(texts[start : start + 90])
+    writer.finish()
+    kept, keys = Postings.of(texts), keys_of("退货的运费券")
+    idf = telling(kept.found_in(keys), kept.size)
+    for read in (Postings.read(tmp_path / "some", in_memory) for in_memory in (True, False)):
+        assert np.array_equal(read.found_in(keys), kept.found_in(keys))
+        assert np.array_equal(read.counts(keys, np.arange(500)), kept.counts(keys, np.arange(500)))
+        assert np.array_equal(read.best(keys, idf, 20), kept.best(keys, idf, 20))
