@@ -16,6 +16,7 @@ from retrieval.knowledge import Draft, Entry, EntryId
 from retrieval.search import KnowledgeSearch
 
 Shown = Literal["active", "retired", "all"]
+MOST_ENTRIES = 10_000_000
 
 
 class NewEntry(Draft):
@@ -27,7 +28,7 @@ class NewEntry(Draft):
 class Change(Draft):
     """The whole entry as it shall be. `version`: the one that was edited; 409 when somebody was faster."""
 
-    version: int | None = None
+    version: int | None = Field(None, ge=1, le=2**31 - 1)
 
 
 class Entries(BaseModel):
@@ -74,7 +75,7 @@ def _add_reading(api: APIRouter, search: KnowledgeSearch, database: Database) ->
         category: str | None = None,
         containing: Annotated[str | None, Query(max_length=100)] = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
-        offset: Annotated[int, Query(ge=0)] = 0,
+        offset: Annotated[int, Query(ge=0, le=MOST_ENTRIES)] = 0,
     ) -> Entries:
         """`containing` looks into question and answer."""
         wanted = None if status == "all" else status

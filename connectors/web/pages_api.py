@@ -24,6 +24,7 @@ from core.storage.database import Database
 CHANNEL = "web"
 PAGE_SIZE = 50
 MEDIA_AT_ONCE = 9
+LAST_SEQ = 2**31 - 1  # what the column holds
 
 MediaId = Annotated[str, StringConstraints(pattern=ID)]
 Authorization = Annotated[str, Header(description="Bearer <token of the session>")]
@@ -87,7 +88,7 @@ def router(
     @api.get("/messages")
     async def read_messages(
         authorization: Authorization,
-        before: Annotated[int, Query(ge=1)] = 2**31 - 1,
+        before: Annotated[int, Query(ge=1, le=LAST_SEQ)] = LAST_SEQ,
         limit: Annotated[int, Query(ge=1, le=200)] = PAGE_SIZE,
     ) -> dict[str, Any]:
         conversation_id = await conversation_of(tokens.bearer(authorization))
@@ -118,8 +119,8 @@ def router(
     @api.get("/stream", response_class=EventSourceResponse)
     async def stream(
         authorization: Authorization,
-        after: Annotated[int, Query(ge=0)] = 0,
-        last_event_id: Annotated[int | None, Header(ge=0)] = None,
+        after: Annotated[int, Query(ge=0, le=LAST_SEQ)] = 0,
+        last_event_id: Annotated[int | None, Header(ge=0, le=LAST_SEQ)] = None,
     ) -> EventSourceResponse:
         """Server-sent events `message` (its id is the message's seq), `typing` and `owner`.
 

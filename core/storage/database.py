@@ -10,14 +10,15 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, event
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from core.crypto import Cipher
-from core.errors import SettingsError
+from core.errors import InvalidInput, SettingsError
 from core.storage.sqlite import connector
 
+NUL_IN_TEXT = "22021"  # SQLSTATE character_not_in_repertoire
 MIGRATIONS = Path(__file__).parent / "migrations"
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 
@@ -90,7 +91,9 @@ def _engine(url: str, pool_size: int, *, durable: bool = True) -> AsyncEngine:
         raise SettingsError(f"KEFU_DATABASE_URL names {backend!r}; use sqlite or postgresql")
     parsed = parsed.set(drivername=DRIVERS[backend])
     if backend != "sqlite":
-        return create_async_engine(parsed, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
+        engine = create_async_engine(parsed, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
+        event.listen(engine.sync_engine, "handle_error", _refuse_unstorable)
+        return engine
     if not parsed.database or parsed.database == ":memory:":
         raise SettingsError("KEFU_DATABASE_URL must name a file for SQLite: sqlite:///path/to/kefu.db")
     Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
@@ -98,6 +101,13 @@ def _engine(url: str, pool_size: int, *, durable: bool = True) -> AsyncEngine:
     event.listen(engine.sync_engine, "connect", partial(_prepare_sqlite, durable))
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
+
+
+def _refuse_unstorable(failed: ExceptionContext) -> InvalidInput | None:
+    """PostgreSQL keeps no NUL in a text (SQLite does): somebody sent one, so it is their error and not ours."""
+    if getattr(failed.original_exception, "sqlstate", None) == NUL_IN_TEXT:
+        return InvalidInput("内容里有不能保存的字符（NUL）")
+    return None
 
 
 def _prepare_sqlite(durable: bool, connection: Any, _record: Any) -> None:
