@@ -1,6 +1,7 @@
 """The first question of most forms: which order?"""
 
 from abc import abstractmethod
+from dataclasses import replace
 from typing import ClassVar
 
 from actions.backends.orders import Order
@@ -101,6 +102,9 @@ class OrderForm(Form):
             case Several(orders):
                 answer.set(order_number=None, shown_orders=[order_button(order) for order in orders])
             case Unknown() as unknown:
+                if unknown.described:
+                    fitting = tuple(order for order in unknown.recent if self.wanted(order))
+                    unknown = replace(unknown, recent=fitting or unknown.recent)
                 stuck_at = self.services.thresholds.form_failures
                 answer.set(order_number=None, shown_orders=[order_button(order) for order in unknown.recent[:SHOWN]])
                 tell_unknown(turn, answer, unknown, stuck_at)

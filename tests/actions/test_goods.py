@@ -64,6 +64,7 @@ async def test_no_order_in_that_state_is_no_other_order(caller, shop: FakeShop) 
     asked = await cancelling.open("取消没付款那单")
     assert asked.responses == ["utter_order_none_described"]
     assert cancelling.caller.slots["requested_slot"] == "order_number"
+    assert asked.payloads == [f'/inform{{"order_number":"{PAID}"}}']  # all that can be cancelled
     await cancelling.hear("没发货那单")
     assert cancelling.caller.slots["order_number"] == PAID
 
