@@ -67,6 +67,10 @@ def create(platform: Platform, lifespan: Lifespan[FastAPI] | None = None) -> Fas
     async def refused(_request: Request, error: Refused) -> JSONResponse:
         return JSONResponse({"errcode": error.code, "errmsg": error.message})
 
+    @app.exception_handler(KefuError)
+    async def ours(_request: Request, error: KefuError) -> JSONResponse:
+        return JSONResponse(error.as_json(), status_code=error.status)
+
     @app.middleware("http")
     async def down(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         if platform.state == "down" and request.url.path.startswith("/cgi-bin"):
@@ -90,10 +94,6 @@ def demo(account: WechatSettings, callback_url: str, name: str) -> FastAPI:
 
     app = create(platform, lifespan)
     app.include_router(Phones(platform, Pushes(platform, callback_url, http), name).router())
-
-    @app.exception_handler(KefuError)
-    async def ours(_request: Request, error: KefuError) -> JSONResponse:
-        return JSONResponse(error.as_json(), status_code=error.status)
 
     return app
 
