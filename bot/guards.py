@@ -20,6 +20,7 @@ SECURITY = {
     "Referrer-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
+LONGEST_LENGTH = 15  # digits of a Content-Length that is read at all
 UNCOUNTED = ("/channels/", "/assets/", "/actions/", "/health", "/metrics")
 
 
@@ -75,7 +76,7 @@ class BodyLimit:
         limit = next((size for path, size in self._larger.items() if scope["path"].startswith(path)), self._limit)
         refusal = TooLarge(f"请求太大了，最大 {limit // 1024} KB")
         said = dict(scope["headers"]).get(b"content-length", b"0")
-        if not said.isdigit() or int(said) > limit:
+        if not said.isdigit() or len(said) > LONGEST_LENGTH or int(said) > limit:
             return await _refuse(refusal, scope, receive, send)
         came, started = 0, False
 
