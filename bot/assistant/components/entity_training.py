@@ -15,7 +15,7 @@ from bot.assistant.components.entity_features import Lexicon, span_features, tag
 from bot.assistant.components.entity_model import Entity, EntityModel
 from bot.assistant.components.entity_outlook import Outlook
 from bot.assistant.components.linear_model import Floats
-from bot.assistant.components.linear_training import Features
+from bot.assistant.components.linear_training import Counts, Features
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,9 @@ def fit(
         file = Path(folder) / "crf"
         trainer.train(str(file))
         trained = file.read_bytes()
-    features = Features.fit(counts, vectors[rows])
-    matrix = features.matrix(counts, vectors[rows])
+    counted = Counts.of(counts)
+    features = Features.fit(counted, vectors[rows])
+    matrix = features.matrix(counted, vectors[rows])
     fitted = logistic.fit(
         matrix,
         np.array([names.index(label) for label in labels]),

@@ -24,7 +24,7 @@ from sklearn.model_selection import StratifiedKFold
 from bot.assistant.components import logistic
 from bot.assistant.components.intent_model import IntentModel, sparse_features
 from bot.assistant.components.linear_model import Floats, softmax
-from bot.assistant.components.linear_training import Features
+from bot.assistant.components.linear_training import Counts, Features
 from bot.assistant.components.sounds import Sounds
 
 logger = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ def fit(examples: Examples, settings: TrainingSettings, sounds: Sounds) -> tuple
     weights = np.array([1 / max(counts[intent], 1) ** 0.5 for intent in examples.intents])
     weights /= weights[main].mean()
     weights[examples.side] *= settings.side_weight
-    grams = [sparse_features(text, settings.longest_ngram, sounds) for text in examples.texts]
+    grams = Counts.of([sparse_features(text, settings.longest_ngram, sounds) for text in examples.texts])
 
     tried, logits = _cross_validated(grams, examples, labels, weights, settings)
     logits = {strength: every[main] for strength, every in logits.items()}
@@ -155,7 +155,7 @@ def expected_calibration_error(confidence: Floats, right: Bools, bins: int = 10)
 
 
 def _cross_validated(
-    grams: Sequence[Counter[str]],
+    grams: Counts,
     examples: Examples,
     labels: Labels,
     weights: logistic.Doubles,
@@ -199,7 +199,7 @@ def _do_work(fold: Fold) -> Tried:
 
 
 def _fit_fold(
-    grams: Sequence[Counter[str]],
+    grams: Counts,
     examples: Examples,
     labels: Labels,
     weights: logistic.Doubles,
@@ -207,11 +207,9 @@ def _fit_fold(
     fold: Fold,
 ) -> Tried:
     inside, outside = fold
-    vectors = examples.vectors
-    train, held_out = [grams[i] for i in inside], [grams[i] for i in outside]
     # What only delimits needs no words of its own.
-    features = Features.fit([grams[i] for i in inside if not examples.side[i]], vectors[inside])
-    x, x_out = features.matrix(train, vectors[inside]), features.matrix(held_out, vectors[outside])
+    features = Features.fit(grams[inside[~examples.side[inside]]], examples.vectors[inside])
+    x, x_out = (features.matrix(grams[rows], examples.vectors[rows]) for rows in (inside, outside))
     fitted = logistic.zeros(x, int(labels.max()) + 1)
     found: Tried = {}
     # Ascending C: each fit begins where the last ended.
