@@ -16,7 +16,7 @@ from bot.rasa_client import Assistant
 from bot.understanding import Understanding
 from core.errors import NotFound
 from core.settings import Settings
-from handoff.sentiment import SentimentModel
+from handoff.sentiment import OtherForm, SentimentModel
 from training.registry import Registry, write_whole
 
 LOOK_SECONDS = 1.0
@@ -50,7 +50,7 @@ def active(settings: Settings) -> Active:
 
 
 def load_sentiment(settings: Settings, version: str) -> SentimentModel:
-    """Raises NotFound, FileNotFoundError."""
+    """Raises NotFound, FileNotFoundError, OtherForm."""
     return SentimentModel.load(Registry(settings).find(version).sentiment)
 
 
@@ -75,7 +75,7 @@ class ModelSwitch:
             if wanted == self._now:
                 return
             sentiment = await asyncio.to_thread(load_sentiment, self._settings, wanted.version)
-        except (NotFound, FileNotFoundError) as error:
+        except (NotFound, FileNotFoundError, OtherForm) as error:
             logger.error("the models that serve cannot be loaded", error=str(error))
             return
         self._understanding.use_sentiment(sentiment)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from core.settings import Settings
-from training.rasa import Say
+from training.rasa import Say, TrainingFailed
 from training.sources import Sources, encoder_folder
 
 
@@ -21,8 +21,11 @@ def train(settings: Settings, folder: Path, say: Say) -> dict[str, Any]:
 
 
 def evaluate(settings: Settings, folder: Path, say: Say) -> list[dict[str, Any]]:
-    """Held-out utterances one by one: `text`, `degree` as labelled, `guess`, its `probability`, `score` (-1..1)."""
-    from handoff.sentiment import SentimentModel
+    """Held-out utterances one by one: `text`, `degree` as labelled, `guess`, its `probability`, `score` (-1..1).
+
+    Raises TrainingFailed when this code does not read the model.
+    """
+    from handoff.sentiment import OtherForm, SentimentModel
     from handoff.sentiment.training import read_tsv
     from retrieval.encoder.embedded import EmbeddedEncoder
     from retrieval.text import normalise
@@ -31,7 +34,11 @@ def evaluate(settings: Settings, folder: Path, say: Say) -> list[dict[str, Any]]
     if not held_out.exists():
         return []
     say("evaluating")
-    model, encoder = SentimentModel.load(folder), EmbeddedEncoder(encoder_folder(settings))
+    try:
+        model = SentimentModel.load(folder)
+    except OtherForm as error:
+        raise TrainingFailed(error.message) from None
+    encoder = EmbeddedEncoder(encoder_folder(settings))
     rows = []
     for degree, text in read_tsv(held_out):
         found = model.score(normalise(text), encoder.encode_deep([normalise(text)])[0])

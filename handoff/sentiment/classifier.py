@@ -14,12 +14,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from core.errors import KefuError
 from handoff.sentiment.features import Bags, Floats, TokenFeatures, VectorScaling, Vocabulary, bags
 from handoff.sentiment.lexicon import Lexicon
 
 DEGREES = ("very_negative", "negative", "neutral", "positive", "very_positive")
 
 Integers = NDArray[np.int32]
+
+
+class OtherForm(KefuError):
+    """A saved model that this code does not read: train anew, `./kefu train`."""
+
+    code = "other_form"
 
 
 @dataclass(frozen=True)
@@ -93,6 +100,14 @@ class Classifier:
 
     @classmethod
     def load(cls, folder: Path) -> Classifier:
+        """Raises OtherForm for a model that another version of this code saved."""
+        try:
+            return cls._read(folder)
+        except KeyError as missing:
+            raise OtherForm(f"{folder} was saved by another version of Kefu ({missing} is not there)") from None
+
+    @classmethod
+    def _read(cls, folder: Path) -> Classifier:
         data = json.loads((folder / "classifier.json").read_text(encoding="utf-8"))
         with np.load(folder / "weights.npz", allow_pickle=False) as file:
             arrays = dict(file)

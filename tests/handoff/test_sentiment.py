@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ from core.crypto import new_key
 from core.errors import NotFound
 from core.settings import load_settings
 from handoff.decision import load_thresholds
-from handoff.sentiment import Sentiment, SentimentModel
+from handoff.sentiment import OtherForm, Sentiment, SentimentModel
 from handoff.sentiment.classifier import DEGREES, softmax
 from handoff.sentiment.features import Vocabulary, bags
 from handoff.sentiment.lexicon import LEXICON, Lexicon
@@ -134,6 +135,17 @@ def test_bad_data_is_named(tmp_path: Path, lines: str, place: str) -> None:
 def test_no_model_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="kefu train"):
         SentimentModel.load(tmp_path)
+
+
+def test_a_model_of_another_form_is_named_as_such(trained: tuple[Path, Report], tmp_path: Path) -> None:
+    shutil.copytree(trained[0], tmp_path / "old")
+    (weights,) = (tmp_path / "old").rglob("weights.npz")
+    with np.load(weights) as file:
+        arrays = dict(file)
+    del arrays["projection"]
+    np.savez(weights, **arrays)
+    with pytest.raises(OtherForm, match="another version"):
+        SentimentModel.load(tmp_path / "old")
 
 
 def test_the_threshold_of_the_decision_follows_the_model(version: Version) -> None:
