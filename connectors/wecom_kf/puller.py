@@ -79,6 +79,8 @@ class Puller:
         while True:
             due, self._due = self._due, set()
             failed = {account for account in sorted(due) if not await self._pull(account)}
+            if (task := asyncio.current_task()) and task.cancelling():
+                raise asyncio.CancelledError  # it came while a library was giving something back, and got lost there
             self._due |= failed
             self._failures = self._failures if failed else 0
             retry = min(LONGEST_RETRY_SECONDS, RETRY_SECONDS * 2.0 ** min(self._failures, 16))

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from typing import Any
 
 import httpx
 from fastapi import FastAPI
@@ -24,7 +25,7 @@ from core.conversation import cursor, lease
 from tests.contracts.connectors.harness import Flaw, Said, Shown, State, Trait
 from tests.contracts.connectors.world import TIMEOUT, World
 
-CORP = {
+CORP: dict[str, Any] = {
     "corp_id": "ww12345678910",
     "token": SecretStr("kefu-token"),
     "aes_key": SecretStr("abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"),

@@ -98,7 +98,9 @@ class World:
                 return
             said = as_message(row)
             await inbox.do_finish(conn, said.id)
-            sent = await outbox.do_send(conn, conversation_id, self.answers(said), fence=1, reply_to=said.id)
+            held = await lease.read(conn, conversation_id)
+            answers = () if held.agent_id else self.answers(said)  # people speak for themselves
+            sent = await outbox.do_send(conn, conversation_id, answers, fence=held.fence, reply_to=said.id)
         event = {"kind": "messages", "reply_to": said.id, "messages": [message.as_json() for message in sent]}
         await self.bus.publish(f"conversation.{conversation_id}", event)
 
