@@ -127,7 +127,7 @@ class Delivery:
             yield held
         finally:
             self._held.discard(held.address)
-            async with self._database.begin() as conn:
+            async with self._database.begin(durable=bool(held.gone_out)) as conn:
                 await outbox.do_mark_delivered(conn, held.gone_out)
                 await addressee.do_release(conn, channel, sender, name, failures=claim.failures)
             if held.gone_out:
