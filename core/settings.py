@@ -15,6 +15,7 @@ from core.errors import SettingsError
 
 HOME = Path(__file__).resolve().parent.parent
 PREFIX = "KEFU_"
+OF_TESTS = "KEFU_TEST_"  # which stores the tests use: no settings of the product
 
 
 def _split(value: Any) -> Any:
@@ -112,5 +113,5 @@ def _prefixed(source: Any) -> dict[str, Any]:
     return {
         key[len(PREFIX) :].lower(): value
         for key, value in source.items()
-        if key.startswith(PREFIX) and value not in (None, "")
+        if key.startswith(PREFIX) and not key.startswith(OF_TESTS) and value not in (None, "")
     }

@@ -18,6 +18,11 @@ def test_an_unknown_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         load_settings(**SECRETS)
 
 
+def test_what_the_tests_are_told_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEFU_TEST_POSTGRES_URL", "postgresql://elsewhere")
+    assert load_settings(**SECRETS).database_url.startswith("sqlite")
+
+
 def test_a_malformed_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEFU_PORT", "eighty")
     with pytest.raises(SettingsError, match="KEFU_PORT"):
