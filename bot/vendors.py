@@ -4,6 +4,10 @@ wechat:                      # the channel's name: part of its callback's path, 
   kind: wechat
   app_id: wx0123456789abcdef
   app_secret: ${WECHAT_SECRET}     # from the environment or .env: secrets stay out of the file
+feishu:
+  kind: webhook              # any vendor that a mapping file describes (connectors/webhook)
+  mapping: feishu.yml        # relative to this file
+  secrets: {app_id: cli_…, …}
 """
 
 import os
@@ -17,20 +21,26 @@ from typing import Annotated, Any, Literal
 import yaml
 from dotenv import dotenv_values
 from fastapi import APIRouter
-from pydantic import ConfigDict, StringConstraints, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from connectors.delivery import Delivery
 from connectors.intake import Intake
 from connectors.limits import Limits
 from connectors.media import MediaStore
 from connectors.protocol import Courier
+from connectors.webhook.settings import FOLDER, WebhookSettings
 from connectors.wechat.channel import WechatChannel
 from connectors.wechat.settings import WechatSettings
+from connectors.wecom.channel import WeComChannel
+from connectors.wecom.settings import WeComSettings
+from connectors.wecom_kf.channel import WeComKfChannel
+from connectors.wecom_kf.settings import WeComKfSettings
 from core.bus import Bus
 from core.conversation import lease
 from core.errors import SettingsError
 from core.settings import HOME
 from core.storage.database import Database
+from handoff.elsewhere import do_give_away
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
@@ -40,8 +50,22 @@ class Wechat(WechatSettings):
     kind: Literal["wechat"]
 
 
+class Webhook(WebhookSettings):
+    kind: Literal["webhook"]
+
+
+class WeCom(WeComSettings):
+    model_config = ConfigDict(extra="forbid")
+    kind: Literal["wecom"]
+
+
+class WeComKf(WeComKfSettings):
+    model_config = ConfigDict(extra="forbid")
+    kind: Literal["wecom_kf"]
+
+
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
-ChannelSettings = Wechat
+ChannelSettings = Annotated[Wechat | Webhook, Field(discriminator="kind")]
 _FILE: TypeAdapter[dict[Name, ChannelSettings]] = TypeAdapter(dict[Name, ChannelSettings])
 TAKEN = {"web", "rest", "socketio", "app", "api", "health"}
 
@@ -89,7 +113,7 @@ def read(path: Path | None) -> dict[str, ChannelSettings]:
         raise SettingsError(f"KEFU_CHANNELS: {path} cannot be read: {error}") from None
     known = {name: value for name, value in dotenv_values(HOME / ".env").items() if value} | dict(os.environ)
     try:
-        found = _FILE.validate_python(_filled(content, known, path))
+        found = _FILE.validate_python(_filled(content, known, path), context={FOLDER: path.parent})
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         raise SettingsError(f"{path}: {faults}") from None
@@ -112,12 +136,22 @@ async def opened(settings: Mapping[str, ChannelSettings], tools: Tools) -> Async
 
 
 def _open(name: str, settings: ChannelSettings, tools: Tools) -> Opened:
-    wechat = WechatChannel(name, settings, tools.bus.redis, tools.media)
-    return Opened(
-        wechat.courier,
-        lambda delivery: wechat.router(tools.intake, delivery, tools.bus, tools.limits, tools.owner_of),
-        wechat.aclose,
-    )
+    match settings:
+        case Wechat():
+            wechat = WechatChannel(name, settings, tools.bus.redis, tools.media)
+            return Opened(
+                wechat.courier,
+                lambda delivery: wechat.router(tools.intake, delivery, tools.bus, tools.limits, tools.owner_of),
+                wechat.aclose,
+            )
+        case WeCom():
+            wecom = WeComChannel(name, settings, tools.bus.redis, tools.media)
+            return Opened(wecom.courier, lambda _delivery: wecom.router(tools.intake, tools.limits), wecom.aclose)
+        case WeComKf():
+            kf = WeComKfChannel(
+                name, settings, tools.database, tools.bus, tools.intake, tools.media, tools.limits, do_give_away
+            )
+            return Opened(kf.courier, lambda _delivery: kf.router(), kf.aclose, kf.run)
 
 
 def _filled(value: Any, known: Mapping[str, str], path: Path) -> Any:

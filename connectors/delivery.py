@@ -213,11 +213,21 @@ class Delivery:
 
     async def _send_waiting(self, channel: _Channel, address: Address) -> None:
         while messages := await self._waiting(address):
-            parcels = await channel.courier.pack(messages)
+            parcels = await self._packed(channel, address, messages)
             for place, parcel in enumerate(parcels):
                 later = {message_id for other in parcels[place + 1 :] for message_id in other.message_ids}
                 if not await self._send(channel, address, parcel, later):
                     break
+
+    async def _packed(self, channel: _Channel, address: Address, messages: Sequence[Message]) -> list[Parcel]:
+        """What cannot even be packed is given up by itself: what waits with it still goes."""
+        try:
+            return await channel.courier.pack(messages)
+        except Undeliverable as error:
+            if len(messages) > 1:
+                return await self._packed(channel, address, messages[:1])
+            await self._give_up(address, [messages[0].id], error)
+            return []
 
     async def _send(self, channel: _Channel, address: Address, parcel: Parcel, later: set[str]) -> bool:
         """Send one parcel and mark it; False when what follows must be packed anew."""

@@ -29,9 +29,12 @@ class Vendor:
         self.came: list[tuple[str, str]] = []
         self.calls = 0
         self.typed: list[str] = []
+        self.unpackable: str | None = None
         self.refuse: Callable[[str, str], Exception | None] = lambda _recipient, _text: None
 
     async def pack(self, messages: Sequence[Message]) -> list[Parcel]:
+        if any(message.text == self.unpackable for message in messages):
+            raise Undeliverable("bad_media", "no picture the vendor takes")
         return [
             Parcel({"text": part}, (message.id,)) for message in messages for part in (message.text or "").split("|")
         ]
@@ -152,6 +155,16 @@ async def test_what_cannot_be_delivered_is_kept_with_its_reason_and_can_be_sent_
             assert again.text == "坏"
         await settled(database)
     assert vendor.texts("a") == ["好", "还好", "坏"]
+
+
+async def test_what_cannot_be_packed_takes_nothing_else_with_it(database: Database, bus: Bus) -> None:
+    vendor = Vendor()
+    vendor.unpackable = "坏图"
+    await reply(database, await wrote(database, "a", "1"), "前", "坏图", "后")
+    async with running(database, bus, vendor):
+        await settled(database)
+    assert vendor.texts("a") == ["前", "后"]
+    assert (await states(database))["坏图"] == ("undelivered", "bad_media")
 
 
 async def test_a_quota_is_kept_and_what_it_held_back_goes_out_when_the_customer_writes(
