@@ -11,7 +11,8 @@ import pytest
 from actions.backends.demo_shop.seed import seed
 from actions.backends.demo_shop.shop import DemoShop
 from actions.backends.orders import Order, OrderStatus
-from actions.services import Services
+from actions.services import FaqHint, Services
+from actions.wording import order_title
 from core.crypto import new_key
 from core.settings import HOME, load_settings
 from tests.e2e.talk import KnowledgeInMemory, RatingsInMemory, Talk, TicketsInMemory, found, free_ports
@@ -295,7 +296,10 @@ def test_every_other_turn_is_answered(talk: Talk, words: str, action: str):
 
 
 def test_what_is_unclear_is_asked_to_rephrase_once_then_handed_over(talk: Talk):
-    vague = ("我想问问那个东西", "有个事情啊", "那个怎么弄的来着", "就是上次那个情况", "那啥来着", "之前说的那个呢")
+    vague = (
+        *("我想问问那个东西", "有个事情啊", "那个怎么弄的来着", "就是上次那个情况", "那啥来着", "之前说的那个呢"),
+        *("那边那个咋回事来着", "这个怎么说呢 就那样", "弄成那样行不", "你看那个要怎么搞啊"),
+    )
     unclear = [words for words in vague if talk.customer(NORMAL).say(words).intent == "nlu_fallback"]
     assert len(unclear) >= 2, "the model understands all of these: think of vaguer ones"
     customer = talk.customer(NORMAL)
@@ -324,3 +328,70 @@ def test_exchange_for_a_smaller_size_then_for_another_piece(talk: Talk, orders):
     done = customer.say("好的")
     assert "action_submit_exchange" in done.actions and "HH" + order.number[2:] in done.text
     assert "换货" in customer.say(f"{order.number}我要退货").text  # one thing at a time
+
+
+def test_goods_that_nobody_bought_are_not_the_order_spoken_of_last(talk: Talk, orders):
+    customer = talk.customer(DIAMOND)
+    assert customer.say("我的快递到哪了").actions[0] == "action_track_logistics"
+    said = customer.say("电视机那单到哪了")
+    assert said.actions[0] == "action_track_logistics"
+    assert len(said.buttons) == len(orders(DIAMOND))
+    (parcel,) = orders(DIAMOND, OrderStatus.IN_TRANSIT)
+    assert parcel.tracking_number in customer.say("洗衣机那单到哪了").text
+
+
+def test_no_order_in_that_state_is_no_other_order(talk: Talk):
+    said = talk.customer(DIAMOND).say("取消没付款那单")
+    assert "cancel_form" in said.actions and "确认取消" not in said.buttons
+
+
+def test_a_second_form_remembers_which_order_it_was_about(talk: Talk, orders):
+    (order,) = orders(DIAMOND, OrderStatus.PAID)
+    customer = talk.customer(DIAMOND)
+    assert "repair_form" in customer.say("吹风机坏了，另外取消没发货那单").actions
+    left = customer.say("算了")
+    assert "取消订单" in left.buttons
+    asked = customer.say("好")
+    assert order_title(order) in asked.text and "确认取消" in asked.buttons
+    customer.say("算了不取消了")
+    assert orders(DIAMOND, OrderStatus.PAID) == [order]
+
+
+def test_an_invoice_title_said_before_the_order(talk: Talk):
+    customer = talk.customer(DIAMOND)
+    assert "洗衣机" in str(customer.say("我要开发票").buttons)
+    assert customer.say("个人").actions[0] == "invoice_form"
+    assert "action_submit_invoice" in customer.say("8月买的那单").actions
+
+
+def test_a_question_in_a_form_is_about_the_form(talk: Talk, services: Services):
+    assert isinstance(services.knowledge, KnowledgeInMemory)
+    services.knowledge.hints["取消订单几天能到账"] = FaqHint("answer", (FEE,))
+    customer = talk.customer(DIAMOND)
+    customer.say("取消订单")
+    said = customer.say("几天能到账", faq=found("choices", ("kb-points", "积分什么时候到账？"), FEE))
+    assert said.replies[0]["text"] == "质量问题的退货运费由我们承担。"
+    assert "确认取消" in said.buttons
+
+
+def test_the_second_of_a_list_and_more(talk: Talk, orders):
+    customer = talk.customer(DIAMOND)
+    customer.say("我的订单")
+    said = customer.say("第二个到哪了")
+    assert said.actions[0] == "action_track_logistics"
+    assert (orders(DIAMOND)[1].tracking_number or "") in said.text
+
+
+@pytest.mark.parametrize(
+    ("words", "intent"),
+    [
+        ("refund plz", "return_goods"),
+        ("track my order pls", "track_logistics"),
+        ("cancel it pls", "cancel_order"),
+        ("不退了 换一个行不行", "exchange_goods"),
+        ("算了 还是退货", "return_goods"),
+        ("俺的包裹走到哪嘎达了", "track_logistics"),
+    ],
+)
+def test_short_mixed_and_second_thoughts(talk: Talk, words: str, intent: str):
+    assert talk.customer(SILVER).say(words).intent == intent
