@@ -76,13 +76,13 @@ class Understanding:
 
     def understand(self, text: str) -> Understood:
         text = utterance(text)
-        deep = self._encoder.encode_deep([text])[0]
+        deep, tokens = self._encoder.encode_whole(text)
         vector = deep[: self._encoder.dimension]
         shared = self._search.encoder is self._encoder
         return Understood(
             text=text,
             vector=deep,
-            faq=self._search.search(text, vector) if shared else self._search.find(text),
+            faq=self._search.search(text, vector, tokens=tokens) if shared else self._search.find(text),
             sentiment=self._sentiment.score(text, deep),
             risk_terms=tuple(term for term in self._risk_terms if term in text),
         )

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from scipy.optimize import minimize
 
 from retrieval.policy import Mix
-from retrieval.ranking import COSINES, DEPTH, FEATURES, Ranking
+from retrieval.ranking import COSINES, DEPTH, FEATURES, LATE, Ranking
 
 Kind = Literal["answerable", "missing", "unanswerable"]
 Outcome = Literal["answer", "choices", "none"]
@@ -44,12 +44,13 @@ class Sample:
 
 class Scale(BaseModel):
     """Where questions lie whose entry is not there, in this very base: mean and standard deviation of the cosine of
-    the best wrong entry, and of the cosine with the middle of the base."""
+    the best wrong entry, of the cosine with the middle of the base, and of how near that entry is token by token."""
 
     model_config = ConfigDict(frozen=True)
 
     best: tuple[float, float]
     middle: tuple[float, float]
+    late: tuple[float, float]
 
 
 class Calibration(BaseModel):
@@ -77,6 +78,8 @@ def design(ranking: Ranking, scale: Scale) -> tuple[Array, Array]:
     entries = ranking.features.copy()
     entries[:, 0] -= scale.best[0]
     entries[:, :COSINES] /= scale.best[1]
+    late = (entries[:, LATE] - scale.late[0]) / scale.late[1]
+    entries[:, LATE] = np.where(np.isnan(late), entries[:, 0], late)  # without tokens the cosine speaks for them
     middle, known = ranking.field
     field = entries.mean(axis=0)
     return entries, np.array([1.0, field[0], (middle - scale.middle[0]) / scale.middle[1], known])
@@ -109,11 +112,15 @@ def scale_of(samples: Sequence[Sample], prior: Calibration | None) -> Scale:
         return prior.scale
     best, best_spread = _mean_and_spread([ranking.features[0, 0] for ranking in missing])
     middle, middle_spread = _mean_and_spread([ranking.field[0] for ranking in missing])
+    late, late_spread = _mean_and_spread([ranking.features[0, LATE] for ranking in missing])
     # How far cosines spread is as much a matter of the encoder as of the base: halfway between, so that a narrow base
     # does not count them for much more than characters.
     if prior is not None:
         best_spread = float(np.sqrt(best_spread * prior.scale.best[1]))
-    return Scale(best=(best, best_spread), middle=(middle, middle_spread))
+        late_spread = float(np.sqrt(late_spread * prior.scale.late[1]))
+    if not np.isfinite(late):  # no tokens here
+        late, late_spread = (0.0, 1.0) if prior is None else prior.scale.late
+    return Scale(best=(best, best_spread), middle=(middle, middle_spread), late=(late, late_spread))
 
 
 def _mean_and_spread(values: Sequence[float]) -> tuple[float, float]:

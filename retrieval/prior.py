@@ -14,11 +14,13 @@ import numpy as np
 from core.settings import HOME
 from retrieval import samples
 from retrieval.calibration import Sample
-from retrieval.encoder import EMBEDDED, load_encoder
-from retrieval.encoder.protocol import Encoder, Vectors
+from retrieval.encoder.embedded import EmbeddedEncoder
+from retrieval.encoder.projection import Tokens
+from retrieval.encoder.protocol import Vectors
 from retrieval.goods import GOODS, read_lookup
 from retrieval.index import KnowledgeIndex
 from retrieval.knowledge import Entry
+from retrieval.late import late_of
 from retrieval.operating import PRIOR, operate_all
 from retrieval.policy import load_policy, unproven
 from retrieval.samples import Asked
@@ -47,27 +49,33 @@ def bare(entry: Entry) -> Entry:
 class Known:
     """Encodes each text once: most stand in several bases."""
 
-    def __init__(self, encoder: Encoder) -> None:
+    def __init__(self, encoder: EmbeddedEncoder) -> None:
         self._encoder = encoder
         self._vectors: dict[str, Vectors] = {}
+        self._tokens: dict[str, Tokens] = {}
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         new = [text for text in dict.fromkeys(texts) if text not in self._vectors]
         self._vectors.update(zip(new, self._encoder.encode(new), strict=True))
         return np.stack([self._vectors[text] for text in texts]) if texts else self._encoder.encode([])
 
+    def encode_tokens(self, texts: Sequence[str]) -> Tokens:
+        new = [text for text in dict.fromkeys(texts) if text not in self._tokens]
+        self._tokens.update(zip(new, self._encoder.encode_tokens(new), strict=True))
+        return np.stack([self._tokens[text] for text in texts]) if texts else self._encoder.encode_tokens([])
 
-def made(entries: Sequence[Entry], asked: Sequence[Asked], encoder: Encoder) -> Iterator[list[Sample]]:
+
+def made(entries: Sequence[Entry], asked: Sequence[Asked], encoder: EmbeddedEncoder) -> Iterator[list[Sample]]:
     """The samples of each base."""
     known, lookups = Known(encoder), read_lookup(GOODS)
     for base, more in bases(entries):
         index = KnowledgeIndex.build(base, known.encode, encoder.name, lookups)
         questions = [*asked, *more[:: 1 + len(more) // _MOST_QUESTIONS]]
-        yield samples.make(index, questions, known.encode)
+        yield samples.make(index, questions, known.encode, late_of(index, known.encode_tokens))
 
 
 def main() -> None:
-    encoder = load_encoder(EMBEDDED, HOME / "var" / "models" / "encoder")
+    encoder = EmbeddedEncoder(HOME / "var" / "models" / "encoder")
     asked = samples.read_asked(HOME / "nlu_data" / "knowledge_calibration.jsonl")
     found = list(made(read_folder(HOME / "nlu_data" / "knowledge"), asked, encoder))
     prior = operate_all(found, unproven(load_policy()), forms=FORMS)

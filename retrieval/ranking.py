@@ -8,25 +8,30 @@ from numpy.typing import NDArray
 from retrieval.encoder.protocol import Vectors
 from retrieval.goods import agree, without
 from retrieval.index import KnowledgeIndex, Positions, Segment, TextIndex
+from retrieval.late import Near
 from retrieval.lexical import Floats, Keys, keys_of
 
 Features = NDArray[np.float64]
 
 DEPTH = 10
-FEATURES = ("best", "mean", "body", "coverage", "agrees")
+FEATURES = ("best", "mean", "body", "coverage", "agrees", "late")
 COSINES = 3  # so many of the features are cosines, the first as it is and the others as differences from it
-# The first sum, which only chooses the DEPTH entries that calibration then weighs: what the prior's weights come to.
+LATE = 5
+# The sum that only chooses the DEPTH entries that calibration then weighs: what the prior's weights come to.
 _WEIGHTS = np.array([1.0, 0.25, 0.25, 0.015, 0.01])
+_LATE_WEIGHT = 0.14
 _LOOK_AT = 48
+_LOOK_CLOSER_AT = 20
 _LEAST_REST = 3  # grams: two characters and the pair they are
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """At most DEPTH entries, best first, as positions in the index. `features` (n, 5), a row an entry: the best cosine
+    """At most DEPTH entries, best first, as positions in the index. `features` (n, 6), a row an entry: the best cosine
     of its phrasings; how far their mean, and its body, lie from that; the share of the question that its texts cover,
-    times the root of the question's length (half of a long question tells more than half of a short one); and 1 when
-    the question names goods that it is about. What an entry does not have is 0.
+    times the root of the question's length (half of a long question tells more than half of a short one); 1 when the
+    question names goods that it is about; and how near the nearest phrasing is token by token, NaN where the base has
+    no tokens. What an entry does not have is 0.
     `field`: cosine of the question and the middle of the base; share of its grams that the base has anywhere."""
 
     entries: Positions
@@ -49,9 +54,11 @@ def said_in(index: KnowledgeIndex, question: str) -> tuple[str, ...]:
     return (question, rest) if _LEAST_REST <= len(keys_of(rest)) < len(keys_of(question)) else (question,)
 
 
-def rank(index: KnowledgeIndex, question: str, vectors: Vectors, leaving: Without | None = None) -> Ranking:
-    """`vectors` (n, d): of what `said_in` gives; or (d,) of the question alone. Entries about other goods than the
-    question names are left out."""
+def rank(
+    index: KnowledgeIndex, question: str, vectors: Vectors, leaving: Without | None = None, near: Near | None = None
+) -> Ranking:
+    """`vectors` (n, d): of what `said_in` gives; or (d,) of the question alone. `near`: what the tokens of the question
+    are near to, if the base has them. Entries about other goods than the question names are left out."""
     vectors = np.atleast_2d(vectors)
     named = index.goods.named(question)
     keys = keys_of(question)
@@ -67,8 +74,16 @@ def rank(index: KnowledgeIndex, question: str, vectors: Vectors, leaving: Withou
         first += len(segment.catalogue)
     entries = np.concatenate([positions for positions, _features in found])
     features = np.concatenate([rows for _positions, rows in found])
-    order = np.argsort(-(features @ _WEIGHTS), kind="stable")[:DEPTH]
-    return Ranking(entries[order], features[order], (float(index.centre @ vectors[0]), _known(index, asked)))
+    sums = features @ _WEIGHTS
+    late = np.full(len(entries), np.nan)
+    if near is not None and len(entries):
+        closer = np.argsort(-sums, kind="stable")[:_LOOK_CLOSER_AT]
+        entries, features, sums = entries[closer], features[closer], sums[closer]
+        late = _late(index, entries, near, leaving)
+        sums += _LATE_WEIGHT * late
+    order = np.argsort(-sums, kind="stable")[:DEPTH]
+    features = np.column_stack([features, late])[order]
+    return Ranking(entries[order], features, (float(index.centre @ vectors[0]), _known(index, asked)))
 
 
 @dataclass(frozen=True)
@@ -83,7 +98,7 @@ class _Asked:
 
 
 def _looked_at(segment: Segment, asked: _Asked, leaving: Without | None) -> tuple[Positions, Features]:
-    """A segment's candidates (n,) with their features."""
+    """A segment's candidates (n,) with their features but the late one."""
     catalogue, said, written = segment.catalogue, segment.phrasings, segment.bodies
     owners = catalogue.owners[said.candidates(asked.vectors, asked.keys, asked.telling, _LOOK_AT)]
     with_body = written.candidates(asked.vectors, asked.keys, asked.telling, _LOOK_AT // 2)
@@ -92,7 +107,7 @@ def _looked_at(segment: Segment, asked: _Asked, leaving: Without | None) -> tupl
     if leaving is not None and leaving.phrasing is None:
         entries = entries[entries != leaving.entry]
     if not len(entries):
-        return entries, np.empty((0, len(FEATURES)))
+        return entries, np.empty((0, LATE))
 
     counts = catalogue.starts[entries + 1] - catalogue.starts[entries]
     firsts = np.concatenate([[0], np.cumsum(counts)[:-1]])
@@ -117,6 +132,21 @@ def _looked_at(segment: Segment, asked: _Asked, leaving: Without | None) -> tupl
     agrees = [bool(asked.named) and int(entry) in catalogue.about for entry in entries]
     rows = [best, means - best, body, coverage, np.array(agrees, float)]
     return entries, np.stack(rows, axis=1, dtype=np.float64)
+
+
+def _late(index: KnowledgeIndex, entries: Positions, near: Near, leaving: Without | None) -> Floats:
+    """(n,): the best of each entry's phrasings."""
+    texts: list[str] = []
+    there: list[bool] = []
+    firsts = []
+    for entry in entries:
+        segment, at = index.located(int(entry))
+        first, last = segment.catalogue.starts[at : at + 2]
+        firsts.append(len(texts))
+        texts += map(segment.catalogue.phrasing, range(first, last))
+        there += [leaving != Without(int(entry), number) for number in range(last - first)]
+    best: Floats = np.maximum.reduceat(np.where(there, near.to(texts), 0.0), firsts)
+    return best
 
 
 def _cosines(texts: TextIndex, positions: Positions, asked: _Asked) -> NDArray[np.float32]:

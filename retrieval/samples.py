@@ -13,6 +13,7 @@ import numpy as np
 from core.errors import InvalidInput
 from retrieval.calibration import Kind, Sample
 from retrieval.index import Encode, KnowledgeIndex, Positions
+from retrieval.late import Late, Near
 from retrieval.ranking import Ranking, Without, rank, said_in
 
 # More than this many of a kind make the fit slower, not better.
@@ -45,13 +46,14 @@ def read_asked(path: Path) -> list[Asked]:
     return asked
 
 
-def make(index: KnowledgeIndex, asked: Sequence[Asked], encode: Encode) -> list[Sample]:
-    """What an entry answers that the index does not have, another one here may answer as well: neither right nor wrong.
-    Of questions about another base, of which the index has no entry at all, only those off topic are used."""
+def make(index: KnowledgeIndex, asked: Sequence[Asked], encode: Encode, late: Late | None = None) -> list[Sample]:
+    """`late`: of the index, where it has one. What an entry answers that the index does not have, another one here may
+    answer as well: neither right nor wrong. Of questions about another base, of which the index has no entry at all,
+    only those off topic are used."""
     answers = [None if question.entry_id is None else index.position(question.entry_id) for question in asked]
     same_base = any(answer is not None for answer in answers)
     missing, similar = _held_back(index)
-    ranked = _Ranked(index, [question.text for question in asked], {*missing, *similar}, encode)
+    ranked = _Ranked(index, [question.text for question in asked], {*missing, *similar}, encode, late)
     samples = []
     for question, answer in zip(asked, answers, strict=True):
         if answer is not None:
@@ -77,18 +79,29 @@ def make(index: KnowledgeIndex, asked: Sequence[Asked], encode: Encode) -> list[
 class _Ranked:
     """Ranks asked questions and phrasings of the large segment, whose vectors are there."""
 
-    def __init__(self, index: KnowledgeIndex, asked: Sequence[str], phrasings: Set[int], encode: Encode) -> None:
-        self._index = index
+    def __init__(
+        self,
+        index: KnowledgeIndex,
+        asked: Sequence[str],
+        phrasings: Set[int],
+        encode: Encode,
+        late: Late | None,
+    ) -> None:
+        self._index, self._late = index, late
         segment, own = index.segments[0], np.array(sorted(phrasings), np.int64)
         texts = [segment.catalogue.phrasing(int(phrasing)) for phrasing in own]
         rests = chain(*(said_in(index, text)[1:] for text in texts))
         more = list(dict.fromkeys(chain(*(said_in(index, text) for text in asked), rests)))
         self._vectors = dict(zip(texts, segment.phrasings.dense.vectors(own), strict=True))
         self._vectors |= zip(more, encode(more), strict=True)
+        self._tokens = dict(late.phrasings) if late else {}
+        self._tokens |= zip(more, late.encode(more), strict=True) if late else ()
 
     def __call__(self, text: str, leaving: Without | None = None) -> Ranking:
-        vectors = np.stack([self._vectors[said] for said in said_in(self._index, text)])
-        return rank(self._index, text, vectors, leaving)
+        said = said_in(self._index, text)
+        vectors = np.stack([self._vectors[one] for one in said])
+        near = Near(np.stack([self._tokens[one] for one in said]), self._late.phrasings) if self._late else None
+        return rank(self._index, text, vectors, leaving, near)
 
 
 def _held_back(index: KnowledgeIndex) -> tuple[list[int], list[int]]:

@@ -21,15 +21,18 @@ from core.errors import KefuError
 from core.settings import HOME
 from core.storage.database import Database
 from retrieval import calibration, knowledge, operating, ranking, samples
+from retrieval import late as late_interaction
 from retrieval.calibration import CHOICES, Outcome
 from retrieval.catalogue import Indexed
+from retrieval.encoder.projection import Tokens
 from retrieval.encoder.protocol import Encoder, Vectors
 from retrieval.index import KnowledgeIndex
+from retrieval.late import Late, Near, late_of, token_encoding
 from retrieval.operating import Operation, Report, Stored
 from retrieval.policy import POLICY, load_policy
 from retrieval.ranking import rank, said_in
 from retrieval.upkeep import Current, Progress, Upkeep, log_progress
-from retrieval.vectors import VectorCache
+from retrieval.vectors import TokenCache, VectorCache
 
 ASKED = HOME / "nlu_data" / "knowledge_calibration.jsonl"
 _OPERATION = "operation.json"
@@ -61,15 +64,17 @@ class SearchResult:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What one search runs on: an index and an operating point, fitted to the index of the given fingerprint."""
+    """What one search runs on: an index and an operating point, fitted to the index of the given fingerprint; and the
+    tokens of the index, if it has any."""
 
     index: KnowledgeIndex
     operation: Operation
     fitted_to: str
+    late: Late | None = None
 
-    def search(self, text: str, vectors: Vectors, now: datetime) -> SearchResult:
-        """`vectors`: as for `rank`."""
-        found = self.ranked(text, vectors)
+    def search(self, text: str, vectors: Vectors, now: datetime, near: Near | None = None) -> SearchResult:
+        """`vectors`, `near`: as for `rank`."""
+        found = self.ranked(text, vectors, near)
         outcome = self.operation.outcome(np.array([probability for _entry, probability in found]))
         # An expired entry keeps its place in the ranking: what stands behind it is no answer to this question.
         if outcome == "answer" and not found[0][0].holds_at(now):
@@ -80,9 +85,9 @@ class Snapshot:
         ]
         return SearchResult("none" if not listed else outcome, tuple(listed))
 
-    def ranked(self, text: str, vectors: Vectors) -> list[tuple[Indexed, float]]:
+    def ranked(self, text: str, vectors: Vectors, near: Near | None = None) -> list[tuple[Indexed, float]]:
         """The nearest entries with their probabilities, best first, whether valid now or not."""
-        ranking = rank(self.index, text, vectors)
+        ranking = rank(self.index, text, vectors, near=near)
         probabilities = self.operation.calibration.probabilities(ranking)
         order = np.argsort(-probabilities, kind="stable")
         return [(self.index.entry(int(ranking.entries[i])), float(probabilities[i])) for i in order]
@@ -97,6 +102,7 @@ class KnowledgeSearch:
         self.encoder = encoder
         self._index_dir = index_dir
         self._asked = asked
+        self._encode_tokens = token_encoding(encoder)
         self._indexing, self._fitting = asyncio.Lock(), asyncio.Lock()
         self._followers: list[asyncio.Task[None]] = []
         self._current: Current
@@ -119,7 +125,9 @@ class KnowledgeSearch:
         search = cls(Upkeep(database, encoder, index_dir, progress), encoder, index_dir, asked)
         search._current = await search._upkeep.first()
         index = search._current.index
-        search._snapshot = Snapshot(index, await asyncio.to_thread(search._operated, index), index.founded_on)
+        late = await asyncio.to_thread(search._late, index)
+        operation = await asyncio.to_thread(search._operated, index, late)
+        search._snapshot = Snapshot(index, operation, index.founded_on, late)
         if bus is not None:
             search._followers = [
                 asyncio.create_task(search._follow(bus), name="knowledge: follow"),
@@ -144,12 +152,15 @@ class KnowledgeSearch:
         """How well the operating point holds, on questions held out from the fit."""
         return self._snapshot.operation.report
 
-    def search(self, text: str, vector: Vectors, now: datetime | None = None) -> SearchResult:
-        """`vector`: of the text, by this search's encoder, shape (d,)."""
+    def search(
+        self, text: str, vector: Vectors, now: datetime | None = None, tokens: Tokens | None = None
+    ) -> SearchResult:
+        """`vector`: of the text, by this search's encoder, shape (d,); `tokens`: the same, else they are made here."""
         snapshot = self._snapshot
-        rest = said_in(snapshot.index, text)[1:]
-        vectors = np.stack([vector, *self.encoder.encode(rest)])
-        return snapshot.search(text, vectors, now or datetime.now(UTC))
+        said = said_in(snapshot.index, text)
+        vectors = np.stack([vector, *self.encoder.encode(said[1:])])
+        near = snapshot.late.asked(said, tokens) if snapshot.late else None
+        return snapshot.search(text, vectors, now or datetime.now(UTC), near)
 
     def find(self, text: str) -> SearchResult:
         """Encode and search."""
@@ -163,17 +174,20 @@ class KnowledgeSearch:
     async def _reindex(self) -> None:
         """New texts are searchable as soon as they are encoded, at the operating point from before."""
         async with self._indexing:
-            self._take(await self._upkeep.renewed(self._current))
+            await self._take(await self._upkeep.renewed(self._current))
 
     async def _merge(self) -> None:
         """Build one whole segment, while changes go on beside the old one."""
         merged = await self._upkeep.first()
         async with self._indexing:
-            self._take(await self._upkeep.renewed(merged))
+            await self._take(await self._upkeep.renewed(merged))
 
-    def _take(self, current: Current) -> None:
+    async def _take(self, current: Current) -> None:
         before, self._current = self._snapshot.index, current
-        self._snapshot = replace(self._snapshot, index=current.index)
+        late = self._snapshot.late
+        if current.index is not before:
+            late = await asyncio.to_thread(self._late, current.index)
+        self._snapshot = replace(self._snapshot, index=current.index, late=late)
         if current.index.fingerprint != before.fingerprint:
             logger.info(
                 "knowledge index swapped", entries=current.index.there[0], fingerprint=current.index.fingerprint
@@ -183,10 +197,17 @@ class KnowledgeSearch:
         """What a large index was founded on decides: the few changes beside it move no threshold."""
         async with self._fitting:
             while (index := self._snapshot.index).founded_on != self._snapshot.fitted_to:
-                operation = await asyncio.to_thread(self._operated, index)
+                operation = await asyncio.to_thread(self._operated, index, self._snapshot.late)
                 self._snapshot = replace(self._snapshot, operation=operation, fitted_to=index.founded_on)
 
-    def _operated(self, index: KnowledgeIndex) -> Operation:
+    def _late(self, index: KnowledgeIndex) -> Late | None:
+        """Kept tokens are read, new ones made."""
+        if (encode := self._encode_tokens) is None:
+            return None
+        found = late_of(index, TokenCache(self._index_dir, "tokens", self.encoder, encode).encode)
+        return replace(found, encode=encode) if found else None
+
+    def _operated(self, index: KnowledgeIndex, late: Late | None) -> Operation:
         """Read from the index folder if it was fitted to just this, else fitted and stored there."""
         path = self._index_dir / _OPERATION
         key = self._key(index)
@@ -194,7 +215,11 @@ class KnowledgeSearch:
         if stored is not None and stored.key == key:
             return stored.operation
         asked = samples.read_asked(self._asked) if self._asked.is_file() else []
-        made = samples.make(index, asked, VectorCache(self._index_dir, "asked", self.encoder).encode)
+        vectors = VectorCache(self._index_dir, "asked", self.encoder)
+        if late is not None:
+            tokens = TokenCache(self._index_dir, "asked-tokens", self.encoder, late.encode)
+            late = replace(late, encode=tokens.encode)
+        made = samples.make(index, asked, vectors.encode, late)
         operation = operating.operate(made, load_policy(), operating.read_prior())
         Stored(key=key, operation=operation).write(path)
         logger.info("knowledge search calibrated", answer_at=round(operation.answer_at, 3), questions=len(made))
@@ -202,7 +227,9 @@ class KnowledgeSearch:
 
     def _key(self, index: KnowledgeIndex) -> str:
         digest = sha256(index.founded_on.encode())
-        sources = [Path(str(module.__file__)) for module in (calibration, operating, ranking, samples)]
+        sources = [
+            Path(str(module.__file__)) for module in (calibration, late_interaction, operating, ranking, samples)
+        ]
         for path in (*sources, POLICY, operating.PRIOR, self._asked):
             digest.update(path.read_bytes() if path.is_file() else b"")
         return digest.hexdigest()[:16]

@@ -4,18 +4,20 @@ Imports only the standard library, numpy, onnxruntime and tokenizers: also runs 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 from tokenizers import Tokenizer
 
+from retrieval.encoder.projection import MOST, SIZE, Projection, Tokens
 from retrieval.encoder.protocol import EncoderError, Vectors
 from retrieval.text import normalise
 
 MODEL, TOKENIZER, DESCRIPTION = "model.onnx", "tokenizer.json", "encoder.json"
 _BATCH = 32
+_POOLED, _TOKENS = ("embedding", "middle"), "tokens"
 
 
 class EmbeddedEncoder:
@@ -40,6 +42,11 @@ class EmbeddedEncoder:
         self._session = onnxruntime.InferenceSession(
             str(folder / MODEL), sess_options=options, providers=["CPUExecutionProvider"]
         )
+        # A folder made before there were token vectors still serves, without them.
+        self.gives_tokens: bool = any(output.name == _TOKENS for output in self._session.get_outputs())
+        self._projection = Projection()
+        # The start mark and the prefix; the space after it becomes a part of the text's first token.
+        self._before = len(self._tokenizer.encode(self._prefix.strip()).ids) - 1
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         return self.encode_deep(texts)[:, : self.dimension]
@@ -47,19 +54,51 @@ class EmbeddedEncoder:
     def encode_deep(self, texts: Sequence[str]) -> Vectors:
         """(n, 2 * dimension): the vectors of `encode`, and beside each the mean of the network's middle layer, also of
         length 1. Classifiers tell intents apart better with both; for search the first half is the better one."""
-        ids = [self._tokenizer.encode(self._prefix + normalise(text)).ids for text in texts]
-        vectors = np.empty((len(ids), 2 * self.dimension), np.float32)
-        # Neighbours of one length share a batch, so little is computed on padding.
+        vectors = np.empty((len(texts), 2 * self.dimension), np.float32)
+        for rows, (embedding, middle) in self._batches(texts, _POOLED):
+            vectors[rows] = np.concatenate([embedding, middle], axis=1)
+        return vectors
+
+    def encode_tokens(self, texts: Sequence[str]) -> Tokens:
+        """(n, MOST, SIZE), as `Projection.small`."""
+        small = [self._projection.small(tokens) for tokens in self.last_layer(texts)]
+        return np.stack(small) if small else np.empty((0, MOST, SIZE), np.int8)
+
+    def encode_whole(self, text: str) -> tuple[Vectors, Tokens | None]:
+        """One text by `encode_deep` and `encode_tokens` at once; no tokens if the folder gives none."""
+        ids = self._ids(text)
+        embedding, middle, *tokens = self._run([ids], _POOLED + (_TOKENS,) * self.gives_tokens)
+        vector = np.concatenate([embedding[0], middle[0]])
+        return vector, self._projection.small(self._own(tokens[0][0], ids)) if tokens else None
+
+    def last_layer(self, texts: Sequence[str]) -> list[Vectors]:
+        """Of each text its tokens' vectors (n, hidden), without the prefix and the marks of start and end."""
+        found: list[Vectors] = [np.empty(0, np.float32)] * len(texts)
+        for rows, (tokens,) in self._batches(texts, (_TOKENS,)):
+            for row, of_text in zip(rows, tokens, strict=True):
+                found[row] = self._own(of_text, self._ids(texts[row]))
+        return found
+
+    def _own(self, tokens: Vectors, ids: Sequence[int]) -> Vectors:
+        return tokens[self._before : len(ids) - 1]
+
+    def _ids(self, text: str) -> list[int]:
+        ids: list[int] = self._tokenizer.encode(self._prefix + normalise(text)).ids
+        return ids
+
+    def _batches(self, texts: Sequence[str], outputs: tuple[str, ...]) -> Iterator[tuple[list[int], list[Vectors]]]:
+        """Rows, and what the network gives for them. Neighbours of one length share a batch, so little is computed on
+        padding."""
+        ids = [self._ids(text) for text in texts]
         order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
         for start in range(0, len(order), _BATCH):
             rows = order[start : start + _BATCH]
-            vectors[rows] = self._run([ids[row] for row in rows])
-        return vectors
+            yield rows, self._run([ids[row] for row in rows], outputs)
 
-    def _run(self, ids: list[list[int]]) -> Vectors:
+    def _run(self, ids: list[list[int]], outputs: tuple[str, ...]) -> list[Vectors]:
         lengths = np.array([len(row) for row in ids])
         mask = (np.arange(lengths.max()) < lengths[:, None]).astype(np.int64)
         tokens = np.full(mask.shape, self._pad, np.int64)
         tokens[mask == 1] = np.concatenate(ids)
-        halves = self._session.run(["embedding", "middle"], {"input_ids": tokens, "attention_mask": mask})
-        return np.concatenate(halves, axis=1, dtype=np.float32)
+        found: list[Vectors] = self._session.run(list(outputs), {"input_ids": tokens, "attention_mask": mask})
+        return found

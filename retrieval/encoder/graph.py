@@ -24,7 +24,8 @@ _LARGEST = 63
 
 def build_graph(weights: Weights) -> onnx.ModelProto:
     """Inputs `input_ids` and `attention_mask`, int64 (batch, length); outputs `embedding` and `middle`, float32
-    (batch, hidden): what a text means, and half way there, where more of how it is put is left."""
+    (batch, hidden): what a text means, and half way there, where more of how it is put is left; and `tokens`, float32
+    (batch, length, hidden): the last layer before its mean, padding included."""
     builder = _Builder(weights)
     hidden = builder.embed()
     for layer in range(weights.shape.layers):
@@ -32,7 +33,8 @@ def build_graph(weights: Weights) -> onnx.ModelProto:
             builder.pool(hidden, "middle")
         hidden = builder.layer(f"l{layer}", hidden)
     builder.pool(hidden, "embedding")
-    tokens = [
+    builder.nodes.append(helper.make_node("Identity", [hidden], ["tokens"]))
+    inputs = [
         helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "length"])
         for name in ("input_ids", "attention_mask")
     ]
@@ -40,7 +42,10 @@ def build_graph(weights: Weights) -> onnx.ModelProto:
         helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", weights.shape.hidden])
         for name in ("embedding", "middle")
     ]
-    graph = helper.make_graph(builder.nodes, "multilingual-e5-small", tokens, outputs, builder.initializers)
+    outputs.append(
+        helper.make_tensor_value_info("tokens", TensorProto.FLOAT, ["batch", "length", weights.shape.hidden])
+    )
+    graph = helper.make_graph(builder.nodes, "multilingual-e5-small", inputs, outputs, builder.initializers)
     opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(_FUSED, 1)]
     return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="kefu")
 

@@ -11,7 +11,7 @@ from core.errors import SettingsError
 from retrieval.calibration import Calibration, Kind, Sample, expected_calibration_error, fit, shares
 from retrieval.operating import PRIOR, Operation, Stored, operate, operate_all, read_prior
 from retrieval.policy import Limits, Mix, Policy, load_policy
-from retrieval.ranking import FEATURES, Ranking
+from retrieval.ranking import FEATURES, LATE, Ranking
 
 MIX = Mix(answerable=0.6, missing=0.25, unanswerable=0.15)
 RNG = np.random.default_rng(7)
@@ -19,10 +19,10 @@ RNG = np.random.default_rng(7)
 
 def made(kind: Kind, quality: float) -> Sample:
     """The right entry, if there is one, is number 0 and stands out by `quality`; others are noise."""
-    features = RNG.normal(0, 1, (6, len(FEATURES))) * [0.02, 0.01, 0.01, 0.3, 0]
+    features = RNG.normal(0, 1, (6, len(FEATURES))) * [0.02, 0.01, 0.01, 0.3, 0, 0.08]
     features[:, 0] += 0.88
     if kind == "answerable":
-        features[0] += np.array([0.05, 0.01, 0.01, 0.6, 0]) * quality
+        features[0] += np.array([0.05, 0.01, 0.01, 0.6, 0, 0.1]) * quality
     entries = RNG.permutation(6)
     field = (float(RNG.normal(0.9, 0.01)), 0.8)
     return Sample(kind, Ranking(entries, features[entries], field), 0 if kind == "answerable" else None)
@@ -121,6 +121,22 @@ def test_limits_hold_for_each_form_of_base(samples: list[Sample]) -> None:
     together = operate_all([samples, hard], limited)
     each = operate_all([samples, hard], limited, forms=2)
     assert each.answer_at > together.answer_at > 0
+
+
+def test_a_base_without_tokens_is_judged_by_its_cosines(samples: list[Sample]) -> None:
+    def blind(sample: Sample) -> Sample:
+        features = sample.ranking.features.copy()
+        features[:, LATE] = np.nan
+        return replace(sample, ranking=replace(sample.ranking, features=features))
+
+    prior = fit([samples], MIX, None)
+    unseen = [blind(sample) for sample in samples[1::2]]
+    model = fit([[blind(sample) for sample in samples[::2]]], MIX, prior)
+    firsts = np.array([model.probabilities(sample.ranking).max() for sample in unseen])
+    best = [model.probabilities(sample.ranking).argmax() for sample in unseen]
+    right = np.array([s.ranking.entries[i] == s.answer for s, i in zip(unseen, best, strict=True)])
+    assert expected_calibration_error(firsts, right, shares(unseen, MIX)) < 0.1
+    assert right[[sample.kind == "answerable" for sample in unseen]].mean() > 0.5
 
 
 def test_outcomes(samples: list[Sample]) -> None:

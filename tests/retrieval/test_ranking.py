@@ -6,7 +6,8 @@ import pytest
 from retrieval.encoder.embedded import EmbeddedEncoder
 from retrieval.index import KnowledgeIndex, fingerprint
 from retrieval.knowledge import SHOP_ZONE, Entry
-from retrieval.ranking import DEPTH, FEATURES, Without, rank
+from retrieval.late import late_of, token_encoding
+from retrieval.ranking import DEPTH, FEATURES, LATE, Without, rank
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def test_features_are_what_they_say(index: KnowledgeIndex, encoder: EmbeddedEnco
     question = "积分有效期多久"
     vector = encoder.encode([question])[0]
     ranking = rank(index, question, vector)
-    best, mean, body, coverage, agrees = ranking.features[0]
+    best, mean, body, coverage, agrees, late = ranking.features[0]
     entry = int(ranking.entries[0])
     [segment] = index.segments
     own = np.arange(*segment.catalogue.starts[entry : entry + 2])
@@ -44,6 +45,7 @@ def test_features_are_what_they_say(index: KnowledgeIndex, encoder: EmbeddedEnco
     written = segment.bodies.dense.vectors(segment.catalogue.bodies[[entry]])[0]
     assert body == pytest.approx(written @ vector - cosines.max(), rel=1e-4)
     assert agrees == 0
+    assert np.isnan(late)  # nobody gave the tokens
     assert coverage == pytest.approx(np.sqrt(13))  # wholly there, of 7 characters and 6 pairs
     middle, known = ranking.field
     assert middle == pytest.approx(index.centre @ vector)
@@ -71,7 +73,9 @@ def test_no_entries_rank_nothing(encoder: EmbeddedEncoder) -> None:
 
 
 def test_characters_nobody_wrote_still_rank_by_meaning(index: KnowledgeIndex, encoder: EmbeddedEncoder) -> None:
-    ranking = rank(index, "refund shipping", encoder.encode(["refund shipping"])[0])
+    question, late = "refund shipping", late_of(index, token_encoding(encoder))
+    assert late is not None
+    ranking = rank(index, question, encoder.encode([question])[0], near=late.asked([question]))
     assert np.isfinite(ranking.features).all()
 
 
@@ -83,3 +87,26 @@ def test_the_fingerprint_follows_what_a_search_would_find(entries: list[Entry]) 
     retired = first.model_copy(update={"id": "kb-x", "status": "retired"})
     later = first.model_copy(update={"version": 9, "valid_until": datetime(2030, 1, 1, tzinfo=SHOP_ZONE)})
     assert fingerprint([later, *entries[1:], retired], "encoder") == before
+
+
+def test_tokens_speak_for_the_entry_whose_words_are_meant(index: KnowledgeIndex, encoder: EmbeddedEncoder) -> None:
+    late = late_of(index, token_encoding(encoder))
+    assert late is not None
+    question = "积分什么时候到期"
+    ranking = rank(index, question, encoder.encode([question])[0], near=late.asked([question]))
+    nearness = ranking.features[:, LATE]
+    assert index.entry(int(ranking.entries[0])).id == "kb-points"
+    assert nearness.argmax() == 0
+    assert (np.abs(nearness) <= 1 + 1e-6).all()
+
+
+def test_a_phrasing_left_out_has_no_tokens_either(index: KnowledgeIndex, encoder: EmbeddedEncoder) -> None:
+    late = late_of(index, token_encoding(encoder))
+    owner = index.position("kb-invoice")
+    assert late is not None
+    assert owner is not None
+    question = index.entry(owner).question
+    vector, near = encoder.encode([question])[0], late.asked([question])
+    found, without = (rank(index, question, vector, leaving, near) for leaving in (None, Without(owner, 0)))
+    [whole], [partial] = (ranking.features[ranking.entries == owner, LATE] for ranking in (found, without))
+    assert partial < whole == pytest.approx(1, abs=0.01)

@@ -24,9 +24,11 @@ from core.settings import load_settings
 from retrieval import samples
 from retrieval.calibration import expected_calibration_error
 from retrieval.encoder import load_encoder
-from retrieval.encoder.protocol import Encoder
+from retrieval.encoder.embedded import EmbeddedEncoder
+from retrieval.encoder.protocol import Encoder, Vectors
 from retrieval.index import KnowledgeIndex
 from retrieval.knowledge import ALWAYS, Entry
+from retrieval.late import Near, late_of, token_encoding
 from retrieval.operating import operate, read_prior
 from retrieval.policy import load_policy
 from retrieval.samples import Asked
@@ -74,8 +76,9 @@ def run(kb: Path, queries: Path, ood: Path | None = None, json: bool = False, ha
     console.print(f"{kb.name}: indexing and calibrating {len(kept)} entries …")
     index = KnowledgeIndex.build(kept, encoder.encode, encoder.name)
     calibrating = samples.read_asked(ASKED)
-    made = samples.make(index, calibrating, encoder.encode)
-    snapshot = Snapshot(index, operate(made, load_policy(), read_prior()), index.fingerprint)
+    late = late_of(index, token_encoding(encoder))
+    made = samples.make(index, calibrating, encoder.encode, late)
+    snapshot = Snapshot(index, operate(made, load_policy(), read_prior()), index.fingerprint, late)
     built = time.perf_counter() - started
     asked = samples.read_asked(queries)
     console.print(f"{queries.name}: asking {len(asked)} questions …")
@@ -95,11 +98,11 @@ def _measure(
     ranks, firsts, outcomes, times = [], [], Counter[str](), []
     for question in known:
         started = time.perf_counter()
-        vector = encoder.encode([question.text])[0]
-        result = snapshot.search(question.text, vector, datetime.now(UTC))
+        vector, near = _encoded(snapshot, encoder, question.text)
+        result = snapshot.search(question.text, vector, datetime.now(UTC), near)
         times.append((time.perf_counter() - started) * 1000)
         outcomes[_outcome(result, str(question.entry_id))] += 1
-        found = snapshot.ranked(question.text, vector)
+        found = snapshot.ranked(question.text, vector, near)
         order = [entry.id for entry, _probability in found]
         firsts.append(found[0][1] if found else 0.0)
         ranks.append(order.index(question.entry_id) + 1 if question.entry_id in order else np.inf)
@@ -144,15 +147,23 @@ def _outcomes(snapshot: Snapshot, encoder: Encoder, asked: Sequence[Asked]) -> d
     """Shares by outcome; empty without questions."""
     if not asked:
         return {}
-    vectors = encoder.encode([question.text for question in asked])
     now = datetime.now(UTC)
-    got = Counter(snapshot.search(q.text, v, now).outcome for q, v in zip(asked, vectors, strict=True))
+    encoded = [(question.text, *_encoded(snapshot, encoder, question.text)) for question in asked]
+    got = Counter(snapshot.search(text, vector, now, near).outcome for text, vector, near in encoded)
     return {outcome: round(got[outcome] / len(asked), 4) for outcome in ("answer", "choices", "none")}
 
 
 def _first(snapshot: Snapshot, text: str, encoder: Encoder) -> float:
-    found = snapshot.ranked(text, encoder.encode([text])[0])
+    found = snapshot.ranked(text, *_encoded(snapshot, encoder, text))
     return found[0][1] if found else 0.0
+
+
+def _encoded(snapshot: Snapshot, encoder: Encoder, text: str) -> tuple[Vectors, Near | None]:
+    """In one go where the encoder can, as a turn does."""
+    if snapshot.late is None or not isinstance(encoder, EmbeddedEncoder):
+        return encoder.encode([text])[0], snapshot.late.asked([text]) if snapshot.late else None
+    vector, tokens = encoder.encode_whole(text)
+    return vector[: encoder.dimension], snapshot.late.asked([text], tokens)
 
 
 def _share(hits: Iterable[Any]) -> float:
