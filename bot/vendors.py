@@ -28,6 +28,7 @@ from connectors.intake import Intake
 from connectors.limits import Limits
 from connectors.media import MediaStore
 from connectors.protocol import Courier
+from connectors.webhook.channel import WebhookChannel
 from connectors.webhook.settings import FOLDER, WebhookSettings
 from connectors.wechat.channel import WechatChannel
 from connectors.wechat.settings import WechatSettings
@@ -65,7 +66,7 @@ class WeComKf(WeComKfSettings):
 
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
-ChannelSettings = Annotated[Wechat | Webhook, Field(discriminator="kind")]
+ChannelSettings = Annotated[Wechat | WeCom | WeComKf | Webhook, Field(discriminator="kind")]
 _FILE: TypeAdapter[dict[Name, ChannelSettings]] = TypeAdapter(dict[Name, ChannelSettings])
 TAKEN = {"web", "rest", "socketio", "app", "api", "health"}
 
@@ -115,7 +116,10 @@ def read(path: Path | None) -> dict[str, ChannelSettings]:
     try:
         found = _FILE.validate_python(_filled(content, known, path), context={FOLDER: path.parent})
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc']))}: {fault['msg'].removeprefix('Value error, ')}"
+            for fault in error.errors()
+        )
         raise SettingsError(f"{path}: {faults}") from None
     if taken := sorted(TAKEN & set(found)):
         raise SettingsError(f"{path}: {', '.join(taken)} is a name of Kefu's own; choose another one")
@@ -152,6 +156,9 @@ def _open(name: str, settings: ChannelSettings, tools: Tools) -> Opened:
                 name, settings, tools.database, tools.bus, tools.intake, tools.media, tools.limits, do_give_away
             )
             return Opened(kf.courier, lambda _delivery: kf.router(), kf.aclose, kf.run)
+        case Webhook():
+            hook = WebhookChannel(name, settings, tools.bus.redis, tools.media)
+            return Opened(hook.courier, lambda _delivery: hook.router(tools.intake, tools.limits), hook.aclose)
 
 
 def _filled(value: Any, known: Mapping[str, str], path: Path) -> Any:
