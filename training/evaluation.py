@@ -162,7 +162,7 @@ def evaluation_of(settings: Settings, version: Version, say: Say = lambda text: 
     kept = _kept(registry, version, sources.held_out_fingerprint())
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
-        made = kept.with_name(f"assistant-{kept.name}")
+        made = kept.with_name(f".assistant-{kept.name}")
         arguments: list[str | Path] = ["--model", version.assistant, "--data", sources.held_out, "--output", made]
         arguments += ["--stories", sources.stories] if sources.stories.is_dir() else []
         say(f"{version.name} on the held-out data")
