@@ -24,6 +24,16 @@ def split(text: str, limit: int) -> list[str]:
     return [*pieces, text]
 
 
+def split_characters(text: str, limit: int) -> list[str]:
+    """The same with a limit in characters."""
+    pieces = []
+    while len(text) > limit:
+        end = _best_end(text, limit)
+        pieces.append(text[:end])
+        text = text[end:]
+    return [*pieces, text]
+
+
 def numbered(text: str | None, buttons: Sequence[Button]) -> str:
     """A text with its buttons as a list to choose from by number, for channels that have no buttons."""
     lines = [text] if text else []
