@@ -8,6 +8,7 @@ from dataclasses import replace
 import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
+from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from connectors import metrics
@@ -176,12 +177,15 @@ class Callback:
 
 
 async def read_body(request: Request) -> bytes:
-    """Raises TooBig."""
+    """Raises TooLarge, and Malformed when the vendor breaks off."""
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BYTES:
-            raise TooLarge(f"a push has at most {MAX_BYTES} bytes")
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAX_BYTES:
+                raise TooLarge(f"a push has at most {MAX_BYTES} bytes")
+    except ClientDisconnect as error:
+        raise Malformed("the push broke off") from error
     return bytes(body)
 
 
