@@ -4,6 +4,7 @@ The gate compares two of these, the report shows one. They are kept by version a
 data and the code that measures, so that each is made once.
 """
 
+import contextlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -175,10 +176,12 @@ def evaluation_of(settings: Settings, version: Version, say: Say = lambda text: 
 
 
 def latest_evaluation(settings: Settings, version: Version) -> Evaluation | None:
-    """The newest one there is of this version, on whatever was held out then."""
+    """The newest one there is of this version, on whatever was held out then, that this code still reads."""
     files = (Registry(settings).evaluations_dir / version.name).glob("[!.]*.json")
-    found = sorted(files, key=lambda file: file.stat().st_mtime)
-    return Evaluation.load(found[-1]) if found else None
+    for file in sorted(files, key=lambda file: file.stat().st_mtime, reverse=True):
+        with contextlib.suppress(KeyError, TypeError):  # of another form
+            return Evaluation.load(file)
+    return None
 
 
 def _kept(registry: Registry, version: Version, held_out: str) -> Path:
