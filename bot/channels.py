@@ -80,6 +80,7 @@ async def opened(
             owner_state=owner_state,
             member_card=member_card,
             brand=brand,
+            phone_codes=codes.is_open,
         )
         for router in (
             pages,

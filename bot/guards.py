@@ -28,7 +28,8 @@ def install(app: FastAPI, settings: Settings) -> None:
     """The outermost comes last: also a refusal has the headers, and scripts of allowed sites may read it."""
     media = settings.media_max_bytes
     # Rasa sends the whole conversation to the actions.
-    app.add_middleware(BodyLimit, limit=settings.body_max_bytes, larger={"/api/web/media": media, "/actions/": media})
+    larger = dict.fromkeys(("/api/web/media", "/channels/app/media", "/actions/"), media)
+    app.add_middleware(BodyLimit, limit=settings.body_max_bytes, larger=larger)
     app.add_middleware(AddressLimit)
     if settings.cors_origins:
         app.add_middleware(

@@ -39,6 +39,11 @@ class PhoneCodes:
         self._secret = secret.encode()
         self._send = send
 
+    @property
+    def is_open(self) -> bool:
+        """Whether codes can be sent at all."""
+        return self._send is not None
+
     async def start(self, phone: str, who: str) -> None:
         """Send a code to `phone` for the customer `who`. Raises InvalidInput, TooMany or Unavailable."""
         if self._send is None:

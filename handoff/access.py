@@ -50,6 +50,12 @@ class Access:
             raise Forbidden("分析员只能查看，不能操作")
         return agent
 
+    async def administrator(self, request: Request) -> Agent:
+        agent = await self.signed_in(request)
+        if agent.role != "admin":
+            raise Forbidden("只有管理员可以这样做")
+        return agent
+
     async def editor(self, request: Request) -> Agent:
         """For another room's pages behind the same sign-in: everybody reads, agents and administrators change."""
         self.own_page(request)

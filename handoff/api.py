@@ -8,7 +8,7 @@ from sse_starlette import EventSourceResponse
 
 from core.bus import Bus
 from core.storage.database import Database
-from handoff import queue, record, schema, tickets
+from handoff import links, queue, record, schema, tickets
 from handoff.access import PATH, Access
 from handoff.agents import Agent
 from handoff.desk import Desk, WithLinks, as_is, ticket_view
@@ -37,6 +37,7 @@ def router(
     _add_account(api, access, presence, bus)
     _add_queue(api, access, desk, bus)
     _add_tickets(api, access, desk, bus)
+    _add_links(api, access, database, bus)
     _add_stream(api, access, DeskStream(desk, bus))
     return api
 
@@ -162,10 +163,19 @@ def _add_tickets(api: APIRouter, access: Access, desk: Desk, bus: Bus) -> None:
         return schema.TicketAnswer(ticket=ticket_view(ticket))
 
 
+def _add_links(api: APIRouter, access: Access, database: Database, bus: Bus) -> None:
+    @api.post("/links/{link_id}/undo", status_code=204)
+    async def undo_link(link_id: str, agent: Annotated[Agent, Depends(access.administrator)]) -> None:
+        """Lead a customer back to where they were before a link. Undoing it again changes nothing."""
+        async with database.begin() as conn:
+            link = await links.do_undo(conn, link_id, agent.id)
+        await links.announce_undone(bus, link)
+
+
 def _add_stream(api: APIRouter, access: Access, stream: DeskStream) -> None:
     @api.get("/stream", response_class=EventSourceResponse)
     async def follow(request: Request, agent: Annotated[Agent, Depends(access.signed_in)]) -> EventSourceResponse:
-        """Server-sent events `queue`, `message` and `owner`; an open stream is the agent's sign of life."""
+        """Server-sent events `queue`, `message`, `delivery` and `owner`; an open stream is the agent's sign of life."""
 
         async def still_signed_in() -> bool:
             return await access.still_signed_in(request)

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from core.conversation.outbox import UNDELIVERED
 from core.conversation.transcript import as_message
 from core.storage.tables import conversations, messages
 from handoff import record
@@ -27,6 +28,7 @@ class Talk:
     channel: str = ""
     last_text: str | None = None
     unread: int = 0
+    undelivered: int = 0
 
 
 def card(handoff: Handoff, talk: Talk) -> Card:
@@ -50,6 +52,7 @@ def card(handoff: Handoff, talk: Talk) -> Card:
         closed_at=handoff.closed_at,
         last_text=talk.last_text,
         unread=talk.unread if handoff.status in (record.WAITING, record.TAKEN) else 0,
+        undelivered=talk.undelivered,
     )
 
 
@@ -58,7 +61,7 @@ def _nobody() -> dict[str, Any]:
 
 
 async def talks(conn: AsyncConnection, handoffs: Sequence[Handoff]) -> defaultdict[str, Talk]:
-    """By conversation: its channel, the customer's last words, and how often they spoke since an agent did."""
+    """By conversation: its channel, the customer's last words, and how much is unanswered and undelivered."""
     ids = {handoff.conversation_id for handoff in handoffs}
     if not ids:
         return defaultdict(Talk)
@@ -84,12 +87,18 @@ async def talks(conn: AsyncConnection, handoffs: Sequence[Handoff]) -> defaultdi
     words = select(messages).join(
         last, (last.c.conversation_id == messages.c.conversation_id) & (last.c.seq == messages.c.seq)
     )
+    lost = (
+        select(messages.c.conversation_id, func.count().label("undelivered"))
+        .where(mine, messages.c.status == UNDELIVERED)
+        .group_by(messages.c.conversation_id)
+    )
     channels = select(conversations.c.id, conversations.c.channel).where(conversations.c.id.in_(ids))
     counts = {row.conversation_id: row.unread for row in await conn.execute(unread)}
+    lacking = {row.conversation_id: row.undelivered for row in await conn.execute(lost)}
     said = {row.conversation_id: as_message(row) for row in await conn.execute(words)}
     found: defaultdict[str, Talk] = defaultdict(Talk)
     for row in await conn.execute(channels):
         newest = said.get(row.id)
         last_text = in_words(newest.text, newest.attachments) if newest else None
-        found[row.id] = Talk(row.channel, last_text, counts.get(row.id, 0))
+        found[row.id] = Talk(row.channel, last_text, counts.get(row.id, 0), lacking.get(row.id, 0))
     return found

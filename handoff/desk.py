@@ -14,14 +14,25 @@ from core.conversation.message import Message
 from core.errors import NotFound, Unavailable
 from core.storage.database import Database
 from core.storage.tables import conversations
-from handoff import cards, record, tickets
+from handoff import cards, links, record, tickets
 from handoff.agents import Agent
 from handoff.facts import CustomerFacts, Facts
 from handoff.labels import labels
+from handoff.links import Way
 from handoff.presence import Presence
 from handoff.privacy import masked
 from handoff.record import Handoff
-from handoff.schema import Card, DecisionView, Detail, EvidenceView, MessageView, Queue, TicketView
+from handoff.schema import (
+    Card,
+    ChannelView,
+    DecisionView,
+    Detail,
+    EvidenceView,
+    LinkView,
+    MessageView,
+    Queue,
+    TicketView,
+)
 
 RECENT = 20
 MESSAGES_SHOWN = 200
@@ -70,6 +81,8 @@ class Desk:
             handoff = await record.read(conn, handoff_id)
             talk = (await cards.talks(conn, [handoff]))[handoff.conversation_id]
             said = await transcript.newest(conn, handoff.conversation_id, MESSAGES_SHOWN)
+            ways = await links.ways_to(conn, handoff.conversation_id)
+            before = await links.said_before(conn, handoff.conversation_id, ways, MESSAGES_SHOWN)
             written = await tickets.of_customer(conn, handoff.conversation_id)
             member = select(conversations.c.member_id).where(conversations.c.id == handoff.conversation_id)
             member_id = (await conn.execute(member)).scalar_one()
@@ -79,6 +92,8 @@ class Desk:
             summary={"lines": handoff.summary.get("lines", [])},
             decision=_decision(handoff),
             messages=[self.message(message) for message in said],
+            earlier=[self.message(message) for message in before],
+            channels=[_channel(way, agent) for way in ways],
             facts=facts,
             facts_missing=missing,
             tickets=[ticket_view(ticket) for ticket in written],
@@ -86,7 +101,8 @@ class Desk:
         return shown if agent.may_act else masked(shown)
 
     def message(self, message: Message) -> MessageView:
-        view = MessageView.model_validate(self._with_links(message.as_json()))
+        label = {"channel_label": labels().channel(message.channel)}
+        view = MessageView.model_validate(self._with_links(message.as_json()) | label)
         if message.status == outbox.UNDELIVERED:
             view.undelivered = labels().failure(message.failure or "")
         return view
@@ -108,6 +124,16 @@ class Desk:
 
 def ticket_view(ticket: tickets.Ticket) -> TicketView:
     return TicketView.model_validate(asdict(ticket))
+
+
+def _channel(way: Way, agent: Agent) -> ChannelView:
+    link = way.link and LinkView(
+        id=way.link.id if agent.role == "admin" else None,
+        kind=way.link.kind,
+        kind_label=labels().links[way.link.kind],
+        created_at=way.link.created_at,
+    )
+    return ChannelView(channel=way.channel, channel_label=labels().channel(way.channel), since=way.since, link=link)
 
 
 def _decision(handoff: Handoff) -> DecisionView:

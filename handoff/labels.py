@@ -20,6 +20,7 @@ class Labels(BaseModel):
     signals: dict[str, str]
     degrees: dict[str, str]
     channels: dict[str, str]
+    links: dict[str, str]
     failures: dict[str, str]
     attachments: dict[str, str]
     lines: dict[str, str]

@@ -86,6 +86,7 @@ class Card(BaseModel):
     closed_at: datetime | None
     last_text: str | None
     unread: int = Field(description="What the customer said since an agent last spoke")
+    undelivered: int = Field(description="Messages that did not reach the customer")
 
 
 class Queue(BaseModel):
@@ -149,6 +150,7 @@ class MessageView(BaseModel):
     custom: dict[str, Any] | None
     attachments: list[AttachmentView]
     channel: str
+    channel_label: str
     created_at: datetime
     reply_to: str | None
     client_id: str | None
@@ -171,11 +173,29 @@ class TicketView(BaseModel):
     updated_at: datetime
 
 
+class LinkView(BaseModel):
+    id: str | None = Field(description="For who may undo it")
+    kind: Literal["member", "unionid", "phone"]
+    kind_label: str
+    created_at: datetime
+
+
+class ChannelView(BaseModel):
+    """A channel that the customer comes by. `link`: what proved that it is the same customer."""
+
+    channel: str
+    channel_label: str
+    since: datetime
+    link: LinkView | None
+
+
 class Detail(BaseModel):
     handoff: Card
     summary: SummaryView
     decision: DecisionView
     messages: list[MessageView]
+    earlier: list[MessageView] = Field(description="Said in other conversations before a link led here")
+    channels: list[ChannelView]
     facts: Facts | None
     facts_missing: str | None = Field(description="Why there are no facts, in Chinese")
     tickets: list[TicketView]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +14,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sse_starlette import ServerSentEvent
 
 from core.bus import Bus, Event
-from core.conversation import transcript
-from core.storage.tables import agents, conversations, handoffs
+from core.conversation import outbox, transcript
+from core.conversation.transcript import as_message
+from core.storage.tables import agents, conversations, handoffs, messages
 from handoff import record
 from handoff.agents import Agent
 from handoff.desk import Desk
 from handoff.presence import BEAT_SECONDS
 from handoff.privacy import masked
+from handoff.schema import MessageView
 
 DESK = "desk"
 
@@ -32,6 +35,8 @@ class _Followed:
     status: str
     taken_by: str | None
     last_seq: int
+    undelivered: frozenset[str]
+    """Ids of messages that did not reach the customer."""
 
 
 class DeskStream:
@@ -49,7 +54,8 @@ class DeskStream:
     async def events(
         self, agent: Agent, still_signed_in: Callable[[], Awaitable[bool]]
     ) -> AsyncIterator[ServerSentEvent]:
-        """`queue` {}, `message` {handoff_id, message}, `owner` {handoff_id, status, taken_by}; ends on signing out."""
+        """`queue` {}, `message` {handoff_id, message}, `delivery` (the same, for a message that has now failed to reach
+        the customer or is on its way again), `owner` {handoff_id, status, taken_by}; ends on signing out."""
         followed = await self._open_handoffs()
         while True:
             ids = _conversations(followed)
@@ -83,8 +89,16 @@ class DeskStream:
             .outerjoin(agents, agents.c.id == handoffs.c.agent_id)
             .where(handoffs.c.status.in_((record.WAITING, record.TAKEN)))
         )
+        opened = select(handoffs.c.conversation_id).where(handoffs.c.status.in_((record.WAITING, record.TAKEN)))
+        failed = select(messages.c.conversation_id, messages.c.id).where(
+            messages.c.status == outbox.UNDELIVERED, messages.c.conversation_id.in_(opened)
+        )
         async with self._database.connect() as conn:
-            return {row.id: _Followed(*row[1:]) for row in await conn.execute(query)}
+            rows = (await conn.execute(query)).all()
+            lost: defaultdict[str, set[str]] = defaultdict(set)
+            for row in await conn.execute(failed):
+                lost[row.conversation_id].add(row.id)
+        return {row.id: _Followed(*row[1:], frozenset(lost[row.conversation_id])) for row in rows}
 
     async def _changes(
         self, agent: Agent, before: dict[str, _Followed], now: dict[str, _Followed]
@@ -97,6 +111,8 @@ class DeskStream:
                 said_until = new.last_seq if new else None
                 if said_until is None or said_until > old.last_seq:
                     changes += await self._said(conn, agent, handoff_id, old, said_until)
+                if new and new.undelivered != old.undelivered:
+                    changes += await self._delivery(conn, agent, handoff_id, new.undelivered ^ old.undelivered)
                 if new is None:
                     ended = await record.read(conn, handoff_id)
                     changes.append(_owner(handoff_id, ended.status, ended.agent_name))
@@ -110,8 +126,13 @@ class DeskStream:
         """The messages after those of `old`; what is said after `until` comes with the next look."""
         said = await transcript.read(conn, old.conversation_id, after=old.last_seq)
         views = [self._desk.message(message) for message in said if until is None or message.seq <= until]
-        shown = views if agent.may_act else [masked(view) for view in views]
-        return [_sse("message", {"handoff_id": handoff_id, "message": v.model_dump(mode="json")}) for v in shown]
+        return _of_messages("message", agent, handoff_id, views)
+
+    async def _delivery(
+        self, conn: AsyncConnection, agent: Agent, handoff_id: str, message_ids: Iterable[str]
+    ) -> list[ServerSentEvent]:
+        rows = await conn.execute(select(messages).where(messages.c.id.in_(message_ids)).order_by(messages.c.seq))
+        return _of_messages("delivery", agent, handoff_id, [self._desk.message(as_message(row)) for row in rows])
 
 
 def _conversations(followed: dict[str, _Followed]) -> list[str]:
@@ -120,6 +141,11 @@ def _conversations(followed: dict[str, _Followed]) -> list[str]:
 
 async def _next(stream: AsyncIterator[Event]) -> Event:
     return await anext(stream)
+
+
+def _of_messages(event: str, agent: Agent, handoff_id: str, views: Iterable[MessageView]) -> list[ServerSentEvent]:
+    shown = views if agent.may_act else [masked(view) for view in views]
+    return [_sse(event, {"handoff_id": handoff_id, "message": view.model_dump(mode="json")}) for view in shown]
 
 
 def _owner(handoff_id: str, status: str, taken_by: str | None) -> ServerSentEvent:

@@ -65,7 +65,9 @@ def router(
     owner_state: OwnerState,
     member_card: MemberCard,
     brand: dict[str, str],
+    phone_codes: bool,
 ) -> APIRouter:
+    """`phone_codes`: a visitor may prove a phone number."""
     api = APIRouter(prefix="/api/web", tags=["Web chat"])
     feed = Feed(database, bus, owner_state)
 
@@ -83,6 +85,7 @@ def router(
             "member": await member_card(visitor.member_id) if visitor.member_id else None,
             "brand": brand,
             "owner": await owner_state(conversation_id),
+            "phone_codes": phone_codes,
         }
 
     @api.get("/messages")

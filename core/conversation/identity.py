@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, insert, or_, select, tuple_, update
+from sqlalchemy import Row, bindparam, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import lease, log
 from core.conversation.message import Proof, new_id
 from core.errors import NotFound
-from core.storage.tables import conversations, identities, links, proofs
+from core.storage.tables import conversations, identities, links, messages, proofs
 from core.storage.types import fingerprint
 
 MEMBER = "member"
@@ -91,6 +91,7 @@ async def do_unlink(conn: AsyncConnection, link_id: str, by: str) -> Link:
     link = Link(**row._mapping)
     if link.undone_at is None:
         await _move(conn, link.moved, link.to_conversation, link.from_conversation)
+        await _readdress(conn, link.to_conversation)
         undone = {"undone_at": datetime.now(UTC), "undone_by": by}
         await conn.execute(update(links).where(links.c.id == link_id).values(**undone))
         await _log(conn, "identity.unlinked", link, {"by": by})
@@ -174,6 +175,21 @@ async def _move(conn: AsyncConnection, moved: dict[str, list[list[str]]], source
         if rows:
             mine = tuple_(*key).in_([tuple(row) for row in rows]) & (table.c.conversation_id == source)
             await conn.execute(update(table).where(mine).values(conversation_id=target))
+
+
+async def _readdress(conn: AsyncConnection, conversation_id: str) -> None:
+    """Answers go to who still leads here: if the one who wrote last does not, to who wrote before."""
+    here = identities.c.conversation_id == conversation_id
+    addressed = (identities.c.channel == conversations.c.channel) & (identities.c.sender == conversations.c.sender)
+    mine = conversations.c.id == conversation_id
+    if (await conn.execute(select(conversations.c.id).join(identities, addressed).where(here, mine))).first():
+        return
+    wrote = (messages.c.channel == identities.c.channel) & (messages.c.sender == identities.c.sender)
+    there = wrote & (messages.c.conversation_id == conversation_id) & (messages.c.direction == "in")
+    query = select(identities.c.channel, identities.c.sender).outerjoin(messages, there).where(here)
+    latest = query.order_by(func.coalesce(messages.c.seq, 0).desc(), identities.c.created_at.desc()).limit(1)
+    if row := (await conn.execute(latest)).first():
+        await conn.execute(update(conversations).where(mine).values(channel=row.channel, sender=row.sender))
 
 
 async def _all_of(conn: AsyncConnection, conversation_id: str) -> dict[str, list[list[str]]]:

@@ -91,6 +91,7 @@ async def web(database: Database, bus: Bus, tokens: Tokens) -> httpx.AsyncClient
             owner_state=bot,
             member_card=nobody,
             brand={"name": "店"},
+            phone_codes=False,
         )
     )
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://kefu")

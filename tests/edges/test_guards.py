@@ -26,6 +26,7 @@ def app_with(**settings: Any) -> FastAPI:
 
     @app.post("/size")
     @app.post("/api/web/media")
+    @app.post("/channels/app/media")
     async def size(request: Request) -> int:
         return len(await request.body())
 
@@ -57,7 +58,8 @@ async def test_a_body_up_to_the_limit_comes_through() -> None:
     async with client(app_with()) as http:
         assert (await http.post("/size", content=b"x" * KB)).json() == KB
         assert (await http.post("/size", content=chunks(KB))).json() == KB
-        assert (await http.post("/api/web/media", content=b"x" * 4 * KB)).json() == 4 * KB
+        for path in ("/api/web/media", "/channels/app/media"):
+            assert (await http.post(path, content=b"x" * 4 * KB)).json() == 4 * KB
 
 
 @pytest.mark.parametrize("path", ["/size", "/fields"])

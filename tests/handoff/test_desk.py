@@ -184,6 +184,7 @@ async def test_what_did_not_reach_the_customer_is_shown_and_sent_again(world: Wo
         await outbox.do_mark_undelivered(conn, [sent["id"]], "window_closed")
     shown = (await desk.get(f"/api/desk/handoffs/{handoff.id}")).json()["messages"][-1]
     assert "超过平台的回复时限" in shown["undelivered"]
+    assert [card["undelivered"] for card in (await desk.get("/api/desk/queue")).json()["mine"]] == [1]
     address = f"/api/desk/handoffs/{handoff.id}/messages/{sent['id']}/resend"
     for _ in range(2):
         again = await desk.post(address)

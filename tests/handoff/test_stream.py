@@ -13,7 +13,7 @@ import httpx
 import pytest
 import uvicorn
 
-from core.conversation import lease
+from core.conversation import lease, outbox
 from handoff import queue, stream
 from tests.handoff.world import PASSWORD, World
 
@@ -130,3 +130,25 @@ async def test_a_handover_is_announced_to_the_customers_page(world: World) -> No
     assert kinds == ["messages", "owner"]
     async with world.database.connect() as conn:
         assert (await lease.read(conn, said.conversation_id)).owner == "queue"
+
+
+async def test_the_page_is_told_what_did_not_reach_the_customer_and_what_is_sent_again(
+    world: World, live: tuple[httpx.AsyncClient, asyncio.Queue[Any]]
+) -> None:
+    client, events = live
+    handoff = await world.hand_over("甲")
+    await client.post(f"/api/desk/handoffs/{handoff.id}/take")
+    reply = {"client_id": "c1", "text": "我在"}
+    sent = (await client.post(f"/api/desk/handoffs/{handoff.id}/reply", json=reply)).json()["message"]
+    while (await anext_of(events, "message"))["message"]["id"] != sent["id"]:
+        pass
+
+    async with world.database.begin() as conn:
+        await outbox.do_mark_undelivered(conn, [sent["id"]], "refused")
+    await world.bus.publish("desk", {"conversation_id": handoff.conversation_id})
+    told = await anext_of(events, "delivery")
+    assert (told["handoff_id"], told["message"]["id"]) == (handoff.id, sent["id"])
+    assert "取消关注" in told["message"]["undelivered"]
+
+    await client.post(f"/api/desk/handoffs/{handoff.id}/messages/{sent['id']}/resend")
+    assert (await anext_of(events, "delivery"))["message"]["undelivered"] is None
