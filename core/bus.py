@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 import structlog
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import ConnectionError as RedisConnectionError
 
@@ -21,6 +21,8 @@ logger = structlog.get_logger()
 PREFIX = "kefu:"
 ORIGIN_BYTES = 16  # before the JSON: which bus it comes from
 QUEUE_SIZE = 1000
+CONNECTIONS = 64
+WAIT_SECONDS = 20
 RECONNECT_SECONDS = 0.5
 
 Event = tuple[str, dict[str, Any]]
@@ -43,7 +45,10 @@ class Bus:
     """One Redis subscription a process, fanned out to any number of listeners in it."""
 
     def __init__(self, redis_url: str) -> None:
-        self.redis: Redis = Redis.from_url(redis_url)
+        # In a burst callers wait for a connection; without a bound they would find the server's.
+        self.redis: Redis = Redis.from_pool(
+            BlockingConnectionPool.from_url(redis_url, max_connections=CONNECTIONS, timeout=WAIT_SECONDS)
+        )
         self._origin = uuid.uuid4().bytes
         self._listeners: dict[str, set[asyncio.Queue[Event]]] = {}
         self._outgoing: list[Event] = []

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation.message import Allowance
@@ -26,6 +26,22 @@ class Addressee:
     failures: int
     allowance_left: int | None
     is_open: bool
+
+
+_ALLOW = (
+    update(identities)
+    .where(
+        identities.c.channel == bindparam("of_channel"),
+        identities.c.sender == bindparam("of_sender"),
+        or_(
+            identities.c.allowance_until.is_(None),
+            identities.c.allowance_until <= bindparam("new_until"),
+            identities.c.allowance_until < bindparam("begins"),
+            identities.c.allowance_left <= 0,
+        ),
+    )
+    .values(allowance_left=bindparam("new_count"), allowance_until=bindparam("new_until"))
+)
 
 
 def _here(channel: str, sender: str) -> ColumnElement[bool]:
@@ -83,15 +99,14 @@ async def do_allow(conn: AsyncConnection, channel: str, sender: str, allowance: 
 
     A menu click allows a few messages for a minute; it does not shorten the two days after a message.
     """
-    until = from_time + timedelta(seconds=allowance.seconds)
-    better = or_(
-        identities.c.allowance_until.is_(None),
-        identities.c.allowance_until <= until,
-        identities.c.allowance_until < from_time,
-        identities.c.allowance_left <= 0,
-    )
-    values = {"allowance_left": allowance.count, "allowance_until": until}
-    await conn.execute(update(identities).where(_here(channel, sender), better).values(**values))
+    values = {
+        "of_channel": channel,
+        "of_sender": sender,
+        "new_count": allowance.count,
+        "new_until": from_time + timedelta(seconds=allowance.seconds),
+        "begins": from_time,
+    }
+    await conn.execute(_ALLOW, values)
 
 
 async def do_spend(conn: AsyncConnection, channel: str, sender: str, count: int = 1) -> None:

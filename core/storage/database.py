@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from core.crypto import Cipher
 from core.errors import InvalidInput, SettingsError
+from core.storage.flush import Flusher
 from core.storage.sqlite import connector
 
 NUL_IN_TEXT = "22021"  # SQLSTATE character_not_in_repertoire
@@ -27,17 +27,17 @@ class Database:
     """`begin()` writes, `connect()` reads, each statement by itself. `data_key` opens the sealed columns.
 
     On SQLite a write transaction takes the write lock at once (BEGIN IMMEDIATE): a read that later wants to write
-    cannot be told «busy» half-way. A commit is flushed to disk (`synchronous=FULL`), for what is accepted must survive
-    a power cut.
+    cannot be told «busy» half-way. What is committed is then flushed to disk, together with what others committed
+    meanwhile (`flush`): what is accepted must survive a power cut.
     """
 
     def __init__(self, url: str, data_key: str, *, pool_size: int = 8) -> None:
         self.engine: AsyncEngine = _engine(url, pool_size)
-        self._hasty = _engine(url, 1, durable=False) if self.engine.dialect.name == "sqlite" else self.engine
-        for engine in (self.engine, self._hasty):
-            engine.dialect.kefu_cipher = Cipher(data_key)  # type: ignore[attr-defined]
+        self.engine.dialect.kefu_cipher = Cipher(data_key)  # type: ignore[attr-defined]
+        is_sqlite = self.engine.dialect.name == "sqlite"
         # SQLite has one writer. Waiting here in order beats its own way, which is to sleep and ask again.
-        self._writer = asyncio.Lock() if self.engine.dialect.name == "sqlite" else nullcontext()
+        self._writer = asyncio.Lock() if is_sqlite else nullcontext()
+        self._flusher = Flusher(Path(self.engine.url.database or "")) if is_sqlite else None
 
     @asynccontextmanager
     async def begin(self, *, durable: bool = True) -> AsyncIterator[AsyncConnection]:
@@ -45,13 +45,14 @@ class Database:
 
         One that is not `durable` does not wait for the disk: for what a power cut may undo, since it is done again.
         """
-        engine = self.engine if durable else self._hasty
-        async with self._writer, engine.connect() as conn:
+        async with self._writer, self.engine.connect() as conn:
             await conn.execution_options(kefu_write=True)
             async with conn.begin():
                 if not durable and conn.dialect.name == "postgresql":
                     await conn.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
                 yield conn
+        if durable and self._flusher:
+            await self._flusher.flush()
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[AsyncConnection]:
@@ -77,11 +78,12 @@ class Database:
                     await conn.exec_driver_sql("PRAGMA foreign_keys=ON")
 
     async def close(self) -> None:
+        if self._flusher:
+            await self._flusher.close()
         await self.engine.dispose()
-        await self._hasty.dispose()
 
 
-def _engine(url: str, pool_size: int, *, durable: bool = True) -> AsyncEngine:
+def _engine(url: str, pool_size: int) -> AsyncEngine:
     try:
         parsed = make_url(url)
     except ArgumentError as error:
@@ -97,8 +99,8 @@ def _engine(url: str, pool_size: int, *, durable: bool = True) -> AsyncEngine:
     if not parsed.database or parsed.database == ":memory:":
         raise SettingsError("KEFU_DATABASE_URL must name a file for SQLite: sqlite:///path/to/kefu.db")
     Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(parsed, pool_size=pool_size, async_creator=connector(parsed.database, durable=durable))
-    event.listen(engine.sync_engine, "connect", partial(_prepare_sqlite, durable))
+    engine = create_async_engine(parsed, pool_size=pool_size, async_creator=connector(parsed.database))
+    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
 
@@ -110,11 +112,10 @@ def _refuse_unstorable(failed: ExceptionContext) -> InvalidInput | None:
     return None
 
 
-def _prepare_sqlite(durable: bool, connection: Any, _record: Any) -> None:
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver must not begin by itself; `_begin_sqlite` does
-    # A hasty commit does not stop to move the log into the database either: the next durable one does.
-    of_its_kind = ("synchronous=FULL",) if durable else ("synchronous=NORMAL", "wal_autocheckpoint=0")
-    for pragma in ("journal_mode=WAL", "foreign_keys=ON", *of_its_kind):
+    # Flushing, and moving the log into the database, are the flusher's: a commit does not stop for them.
+    for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL", "wal_autocheckpoint=0"):
         connection.execute(f"PRAGMA {pragma}")
 
 

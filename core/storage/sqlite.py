@@ -2,8 +2,8 @@
 
 aiosqlite hands each call to a thread and waits for it: some eighty times a turn here, which cost more than SQLite's own
 work of tens of microseconds. So calls run where they are made. Two things must not be done there: to sleep for another
-process's lock (SQLite answers «busy» at once, and it is asked again from the event loop), and to wait for the disk,
-which takes a commit milliseconds: that goes to a thread.
+process's lock (SQLite answers «busy» at once, and it is asked again from the event loop), and to wait for the disk
+(`flush` does, in a thread).
 
 It stands on `aiosqlite.Connection._execute`, through which every call of that library goes (its version is pinned).
 """
@@ -20,43 +20,30 @@ ASK_AGAIN_SECONDS = 0.005
 
 
 class LoopConnection(aiosqlite.Connection):
-    durable = True
-    """Whether its commits wait for the disk."""
     lock_seconds = 30.0
     """How long a call waits for another's lock."""
 
     async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         deadline = time.monotonic() + self.lock_seconds
-        waits_for_disk = self.durable and fn == self._conn.commit and self._conn.in_transaction
         while True:
             try:
-                return await _in_thread(fn) if waits_for_disk else fn(*args, **kwargs)
+                return fn(*args, **kwargs)
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                     raise
             await asyncio.sleep(ASK_AGAIN_SECONDS)
 
 
-async def _in_thread(fn: Callable[[], Any]) -> Any:
-    """Ends when the thread has, also when cancelled: nobody else may touch the connection before."""
-    working = asyncio.create_task(asyncio.to_thread(fn))
-    try:
-        return await asyncio.shield(working)
-    except asyncio.CancelledError:
-        await asyncio.wait([working])
-        raise
-
-
 def connector(
-    path: str, *, durable: bool, lock_seconds: float = LoopConnection.lock_seconds
+    path: str, *, lock_seconds: float = LoopConnection.lock_seconds
 ) -> Callable[[], Awaitable[aiosqlite.Connection]]:
-    """For SQLAlchemy's `async_creator`."""
+    """For SQLAlchemy's `async_creator`. Its commits must not wait for the disk (`synchronous=NORMAL`)."""
 
     async def connect() -> aiosqlite.Connection:
         connection = LoopConnection(
             lambda: sqlite3.connect(path, timeout=0, check_same_thread=False), iter_chunk_size=64
         )
-        connection.durable, connection.lock_seconds = durable, lock_seconds
+        connection.lock_seconds = lock_seconds
         connection._thread.daemon = True  # as SQLAlchemy does: an unclosed connection must not hold the process
         return await connection
 

@@ -99,7 +99,7 @@ def open_engine(url: str, *, lock_seconds: float = 30.0) -> AsyncEngine:
     if not parsed.database:
         raise SettingsError("KEFU_DEMO_SHOP_URL must name a file for SQLite: sqlite:///path/to/demo_shop.db")
     Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    creator = connector(parsed.database, durable=False, lock_seconds=lock_seconds)
+    creator = connector(parsed.database, lock_seconds=lock_seconds)
     engine = create_async_engine(parsed, async_creator=creator)
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
