@@ -51,7 +51,7 @@ class Product:
 
     def database(self) -> Database:
         """Its database, beside the running product. Sealed with its own key."""
-        settings = load_settings(var_dir=str(self.var_dir))
+        settings = load_settings(var_dir=str(self.var_dir), action_token=self.action_token)
         return Database(settings.database_url, settings.data_key.get_secret_value())
 
 
