@@ -24,9 +24,11 @@ training = typer.Typer(help="训练机器人 · Train intents, entities, sentime
 agents = typer.Typer(no_args_is_help=True, help="坐席账号 · The agents who may open the desk.")
 outbox = typer.Typer(no_args_is_help=True, help="未送达的消息 · What could not be delivered to a channel.")
 links = typer.Typer(no_args_is_help=True, help="客户关联 · Customers of several channels who are one person.")
+channels = typer.Typer(no_args_is_help=True, help="渠道 · The channels file (KEFU_CHANNELS) and its mappings.")
 cli.add_typer(bench, name="bench")
 cli.add_typer(outbox, name="outbox")
 cli.add_typer(links, name="links")
+cli.add_typer(channels, name="channels")
 cli.add_typer(training, name="train", invoke_without_command=True)
 cli.add_typer(agents, name="agents")
 
@@ -374,6 +376,20 @@ def links_undo(link: str) -> None:
     from bot.commands.links import undo
 
     undo(link)
+
+
+@channels.command("check")
+def channels_check(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The channels file.")],
+    payload: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="A push as it was captured: show how it is read.")
+    ] = None,
+    channel: Annotated[str | None, typer.Option(help="Whose push it is, if there are several.")] = None,
+) -> None:
+    """检查渠道文件 · Read a channels file and every mapping in it; say which key is wrong and how to mend it."""
+    from bot.commands.channels import check
+
+    check(file, payload, channel)
 
 
 def _overrides(

@@ -42,6 +42,8 @@ class Path:
             raise ValueError(f"{source!r} is no JMESPath ({reason}); see https://jmespath.org") from None
         if unknown := sorted(_functions(compiled.parsed) - set(_Functions.FUNCTION_TABLE)):
             raise ValueError(f"{source!r} calls {unknown[0]}(), which JMESPath does not have")
+        if _denies_less(compiled.parsed):
+            raise ValueError(f"{source!r}: JMESPath reads !a.b as (!a).b, which is nothing; write !(a.b)")
         return cls(source, compiled)
 
     def find(self, data: object) -> Any:
@@ -62,6 +64,13 @@ class Path:
         if isinstance(found, bool) or not isinstance(found, str | int | float):
             return ""
         return found.replace("\0", "") if isinstance(found, str) else json.dumps(found)
+
+
+def _denies_less(node: Any) -> bool:
+    """Whether a path goes on behind what is denied: nobody means that."""
+    if node["type"] == "subexpression" and node["children"][0]["type"] == "not_expression":
+        return True
+    return any(map(_denies_less, node["children"]))
 
 
 def _functions(node: Any) -> set[str]:
