@@ -27,7 +27,7 @@ from core.conversation import addressee, outbox
 from core.conversation.message import Message, new_id
 from core.storage.database import Database
 
-CLAIM_SECONDS = 60.0
+CLAIM_SECONDS = 20.0  # longer than any one call to a vendor
 BATCH = 500
 GATHER_SECONDS = 0.02  # wake-ups that come together look around once
 
