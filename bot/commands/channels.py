@@ -44,7 +44,7 @@ def _read(name: str, settings: vendors.Webhook, content: bytes) -> Iterator[str 
     if challenge and challenge.method == "POST" and challenge.when and challenge.when.holds(push.body):
         yield "地址验证 · the check of our address"
         return
-    for message in pushed(mapping, push.body):
+    for message in pushed(mapping, push):
         try:
             heard = hear(name, mapping, message)
         except Malformed as error:

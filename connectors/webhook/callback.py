@@ -108,7 +108,7 @@ class Callback:
 
     async def _take_all(self, push: Push, background: BackgroundTasks) -> None:
         """In the order in which they stand in the push; what cannot be had at once is fetched for all together."""
-        heard = [one for message in pushed(self._mapping, push.body) if (one := self._heard(message))]
+        heard = [one for message in pushed(self._mapping, push) if (one := self._heard(message))]
         allowed = [one for one in heard if await self._may_write(one, background)]
         for inbound in await asyncio.gather(*map(self._fetching.add, allowed)):
             await self._take(inbound, background)

@@ -6,12 +6,13 @@ from math import isfinite
 from typing import Any
 
 from connectors.webhook.mapping import Mapping
+from connectors.webhook.pushes import Push
 from connectors.webhook.receiving import AttachmentAt, Message
 from connectors.wechat.crypto import Malformed
 from core.conversation.message import Allowance, Attachment, Inbound, Proof
 
 MAX_ID = 96
-WHOLE = "_body"  # the name of the whole body within each of a list of messages
+WHOLE, HEADERS = "_body", "_headers"  # the names of the whole body and of the headers, in lower case, in each message
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +23,12 @@ class Heard:
     media_ids: tuple[str | None, ...] = ()
 
 
-def pushed(mapping: Mapping, body: Any) -> list[Any]:
+def pushed(mapping: Mapping, push: Push) -> list[Any]:
     """The messages of a push, as they came."""
-    if mapping.messages is None:
-        return [body]
-    found = mapping.messages.find(body)
-    listed = found if isinstance(found, list) else [found]
-    return [one | {WHOLE: body} if isinstance(one, dict) else one for one in listed]
+    found = mapping.messages.find(push.body) if mapping.messages else push.body
+    around = {WHOLE: push.body, HEADERS: {name.lower(): value for name, value in push.headers.items()}}
+    listed = found if mapping.messages and isinstance(found, list) else [found]
+    return [one | around if isinstance(one, dict) else one for one in listed]
 
 
 def hear(channel: str, mapping: Mapping, message: Any) -> Heard | None:

@@ -24,7 +24,7 @@ class Mapping(Part):
     verify: Checks
     challenge: Challenge | None = None
     messages: At | None = None
-    """Where a list of messages stands; by default the body is one. In each the whole body is `_body`."""
+    """Where a list of messages stands; by default the body is one. Each has the whole body and headers beside it."""
     receive: Annotated[tuple[Message, ...], Field(min_length=1)]
     acknowledge: Answer = Answer()
     send: Send

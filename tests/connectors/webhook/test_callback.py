@@ -1,5 +1,6 @@
 """What happens at the address that the vendor pushes to, beyond what the contract asks of every channel."""
 
+import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -135,3 +136,45 @@ async def test_what_could_not_be_fetched_is_fetched_when_somebody_looks(world: W
         assert (await client.get(f"http://kefu{link}x")).status_code == 404
     assert response.status_code == 307
     assert [str(one.url) for one in vendor.asked] == ["https://vendor.example/m1/..%2Fa%3Fb?kind=image"] * 2
+
+
+async def test_a_vendor_like_douyin(world: World) -> None:
+    """A hash of secret and body, the message's id in a header, what was said as JSON in a text, a number to repeat.
+
+    https://developer.open-douyin.com/docs/resource/zh-CN/dop/develop/webhooks/summarize
+    """
+    signed = {
+        "scheme": "hash",
+        "hash": "sha1",
+        "message": "{{ secrets.client_secret }}{{ raw }}",
+        "signature": {"header": "X-Douyin-Signature"},
+    }
+    mapped = mapping(
+        verify=[signed],
+        challenge={
+            "when": "event == 'verify_webhook'",
+            "answer": {"json": {"challenge": "{{ body.content.challenge }}"}},
+        },
+        receive=[
+            {
+                "when": "event == 'im_receive_msg'",
+                "id": '_headers."msg-id"',
+                "sender": "from_user_id",
+                "text": "parse_json(content).text",
+            }
+        ],
+    )
+
+    async def push(client: httpx.AsyncClient, body: dict[str, Any]) -> httpx.Response:
+        content = orjson.dumps(body)
+        sign = hashlib.sha1(b"the client_secret" + content).hexdigest()
+        return await client.post("callback", content=content, headers={"X-Douyin-Signature": sign, "Msg-Id": "m-1"})
+
+    async with world.opened(mapped, Vendor(lambda _: httpx.Response(200))) as client:
+        check = {"event": "verify_webhook", "client_key": "", "content": {"challenge": 12345}}
+        assert (await push(client, check)).json() == {"challenge": 12345}
+        said = {"event": "im_receive_msg", "from_user_id": "u-1", "content": '{"text": "有货吗"}'}
+        for _ in range(2):
+            assert (await push(client, said)).status_code == 200
+    [message] = await world.stored()
+    assert (message.sender, message.text) == ("u-1", "有货吗")

@@ -4,6 +4,7 @@ import pytest
 
 from connectors.webhook.inbound import hear, pushed
 from connectors.webhook.mapping import Mapping
+from connectors.webhook.pushes import Push
 from core.conversation.message import Allowance, Attachment, Inbound, Proof
 from tests.connectors.webhook.vendor import example, payload
 
@@ -12,7 +13,7 @@ MESSAGE = "om_5ce6d572455d361153b7cb51da133945"
 
 
 def heard(mapping: Mapping, name: str) -> list[Inbound]:
-    found = [hear("a-channel", mapping, one) for one in pushed(mapping, payload(name))]
+    found = [hear("a-channel", mapping, one) for one in pushed(mapping, Push(b"", {}, {}, payload(name)))]
     return [one.inbound for one in found if one]
 
 

@@ -49,7 +49,7 @@ def pushes(draw: st.DrawFn, known: list[Any]) -> Any:
 
 
 def check_heard(which: Any, body: Any) -> None:
-    for message in pushed(which, body):
+    for message in pushed(which, Push(b"", {}, {}, body)):
         with suppress(Malformed):
             heard = hear("a-channel", which, message)
             if heard:
