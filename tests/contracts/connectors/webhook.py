@@ -40,9 +40,7 @@ def flawed(headers: dict[str, str], signature: str, flaw: Flaw | None) -> dict[s
 
 class ShopHarness:
     channel = "shop"
-    traits: frozenset[Trait] = frozenset(
-        {"checks_url", "image_in", "voice_in", "image_out", "buttons", "allowance", "own_ids"}
-    )
+    traits: frozenset[Trait] = frozenset({"checks_url", "image_in", "voice_in", "image_out", "buttons", "allowance"})
     flaws = FLAWS
     text_bytes: int | None = shop_fake.TEXT_BYTES
 
