@@ -32,6 +32,7 @@ RENEW_SECONDS = 2.0
 LOOK_AROUND_SECONDS = 1.0
 RETRY_SECONDS = (0.25, 0.5, 1.0, 2.0, 4.0)
 MAX_FAILURES = 3
+TURNS_AT_ONCE = 32  # more would only fight for the same cores, and keep new messages from being acknowledged
 MOODS_KEPT = 5
 CONVERSATIONS_IN_MEMORY = 20_000
 
@@ -68,6 +69,7 @@ class Gateway:
         self._handover = handover
         self._apology = apology
         self._worker = new_id()
+        self._places = asyncio.Semaphore(TURNS_AT_ONCE)
         self._turns: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
         self._moods: OrderedDict[str, deque[float]] = OrderedDict()
@@ -131,7 +133,9 @@ class Gateway:
         while following:
             held, row = following
             if held.owner == lease.BOT:
-                following = await self._commit(row, held, await self._prepare(row))
+                async with self._places:
+                    prepared = await self._prepare(row)
+                following = await self._commit(row, held, prepared)
             else:
                 following = await self._pass_on(row, held)
 

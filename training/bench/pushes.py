@@ -61,7 +61,8 @@ async def _measure(wechat: Wechat, rate: float, count: int) -> Figures:
         async def push(number: int) -> None:
             nonlocal acknowledged
             began = time.perf_counter()
-            acknowledged += await customers.write(f"bench-{run_id}-{number}", lines[number % len(lines)])
+            is_taken = await customers.write(f"bench-{run_id}-{number}", lines[number % len(lines)])
+            acknowledged += is_taken
             took.append(time.perf_counter() - began)
 
         console.print(f"{count} pushes at {rate:g} a second, the assistant stopped …")
