@@ -14,8 +14,9 @@ Authorization = Annotated[str, Header(description="Bearer <token of the session>
 
 
 class LinkRequest(BaseModel):
-    """`token` is signed by the shop: HS256, audience `kefu-link`; `sub` the member's id, `channel` and `sender` the
-    customer of a channel (for WeChat the openid) who has logged in there, and if known `unionid` and `phone_number`."""
+    """`token` is signed by the shop: HS256, audience `kefu-link`; `channel` and `sender` the customer of a channel (for
+    WeChat the openid), and what the shop has verified: `sub`, the id of the member who has logged in there, `unionid`
+    and `phone_number`; at least one of them."""
 
     token: str = Field(max_length=4000)
 
@@ -37,7 +38,7 @@ def router(intake: Intake, tokens: Tokens, codes: PhoneCodes) -> APIRouter:
 
     @api.post("/link")
     async def link(request: LinkRequest) -> Linked:
-        """A customer of a channel is this member, says the shop: the member's conversation goes on there."""
+        """Whose a channel's customer is, says the shop: the conversation of whoever proved the same goes on there."""
         channel, sender, proofs = tokens.link(request.token)
         return Linked(conversation_id=await intake.open(channel, sender, proofs=proofs))
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -55,12 +56,15 @@ class Tokens:
         return _bounded(claims["sub"]), _proofs(claims)
 
     def link(self, token: str) -> tuple[str, str, tuple[Proof, ...]]:
-        """Channel and sender of somebody whom the shop knows as a member, and the proofs. Raises Unauthorized."""
-        claims = _read(token, self._member_key, LINK_AUDIENCE)
-        channel, sender = claims.get("channel"), claims.get("sender")
+        """Channel and sender of somebody whom the shop knows, and the proofs: a member, or a unionid or phone number
+        that it has verified alone. Raises Unauthorized."""
+        claims = _read(token, self._member_key, LINK_AUDIENCE, ["exp"])
+        channel, sender, proofs = claims.get("channel"), claims.get("sender"), _proofs(claims)
         if not (isinstance(channel, str) and isinstance(sender, str) and channel and sender):
             raise Unauthorized("关联凭证里缺少 channel 或 sender")
-        return channel[:32], sender[:160], _proofs(claims)
+        if not proofs:
+            raise Unauthorized("关联凭证里没有 sub、unionid 或 phone_number")
+        return channel[:32], sender[:160], proofs
 
     def link_token(self, member_id: str, channel: str, sender: str) -> str:
         """As the shop makes it, once somebody has logged in inside a channel."""
@@ -104,10 +108,10 @@ def _sign(claims: dict[str, Any], key: str, lifetime: timedelta) -> str:
     return jwt.encode(claims | {"exp": datetime.now(UTC) + lifetime}, key, ALGORITHM)
 
 
-def _read(token: str, key: str, audience: str) -> dict[str, Any]:
+def _read(token: str, key: str, audience: str, needed: Sequence[str] = ("sub", "exp")) -> dict[str, Any]:
     try:
         claims: dict[str, Any] = jwt.decode(
-            token, key, [ALGORITHM], audience=audience, options={"require": ["sub", "exp"]}
+            token, key, [ALGORITHM], audience=audience, options={"require": list(needed)}
         )
     except jwt.ExpiredSignatureError:
         raise Unauthorized("登录已过期,请重新登录") from None

@@ -3,8 +3,9 @@
 Nothing is copied. A link lets identities and proofs point to another conversation; what was said before stays where it
 was said. Every link is a row that says what it moved, so it can be undone, and the same two are not linked again then.
 
-- The same proof on two channels is the same customer. The conversation that has a member stays, else the one that had
-  the proof first.
+- The same proof on two channels is the same customer. The conversation that has a member stays, else the one in which
+  something was said last: there the customer is in the middle of something.
+- Also who is new gets a conversation of their own first, so that there is something to go back to.
 - Two conversations of different members are never joined. Who logs in as another member moves there alone.
 - A conversation that people hold is not moved; the next message tries again.
 """
@@ -67,19 +68,24 @@ async def do_open(
 ) -> str:
     """The id of the conversation of a customer of a channel; a new one where there is none.
 
-    `shown` are the customer's proofs: they link, or lead a newcomer to the conversation they know.
+    `shown` are the customer's proofs: they link. What is known already comes first, so that who is new goes on where
+    the customer was; but somebody who is another member than before leaves with all they show.
     """
-    current = await find(conn, channel, sender)
-    ranked = sorted(shown, key=lambda proof: STRENGTH.index(proof.kind))
-    known = await _known(conn, ranked)
-    if current is None:
-        home = next((known[proof] for proof in ranked if proof in known), None)
-        member_id = member_id or next((proof.value for proof in ranked if proof.kind == MEMBER), None)
-        if home and member_id and await _member(conn, home) not in (None, member_id):
-            home = None
-        current = await _place(conn, channel, sender, member_id, home)
-    for proof in ranked:
-        current = await _show(conn, channel, sender, current, proof, known.get(proof))
+    current = await find(conn, channel, sender) or await _place(conn, channel, sender, member_id)
+    if not shown:
+        return current
+    shown_member = next((proof.value for proof in shown if proof.kind == MEMBER), None)
+    leaves = shown_member is not None and await _member(conn, current) not in (None, shown_member)
+    known = await _known(conn, shown)
+
+    def turn(proof: Proof) -> tuple[bool, int]:
+        return proof.kind != MEMBER if leaves else proof not in known, STRENGTH.index(proof.kind)
+
+    for proof in sorted(shown, key=turn):
+        before = current
+        current = await _show(conn, channel, sender, current, proof, known.get(proof), shown_member)
+        if current != before:
+            known = await _known(conn, shown)
     return current
 
 
@@ -116,8 +122,17 @@ async def _known(conn: AsyncConnection, shown: Sequence[Proof]) -> dict[Proof, s
     return {keys[row.kind, row.value]: row.conversation_id for row in await conn.execute(query)}
 
 
-async def _show(conn: AsyncConnection, channel: str, sender: str, current: str, proof: Proof, known: str | None) -> str:
-    """What one proof does to a customer who is in `current`; the conversation they are in then."""
+async def _show(
+    conn: AsyncConnection,
+    channel: str,
+    sender: str,
+    current: str,
+    proof: Proof,
+    known: str | None,
+    shown_member: str | None,
+) -> str:
+    """What one proof does to a customer who is in `current`; the conversation they are in then. `shown_member` is who
+    they say they are along with it."""
     if known == current:
         return current
     member = await _member(conn, current)
@@ -131,14 +146,20 @@ async def _show(conn: AsyncConnection, channel: str, sender: str, current: str, 
     if alone:
         await _link(conn, proof.kind, here, there, {"identities": [[channel, sender]], "proofs": []})
         return known
-    source, target = (there, here) if here.member_id and not there.member_id else (here, there)
-    if here.member_id and there.member_id and here.member_id != there.member_id:
+    source, target = sorted((here, there), key=_standing)
+    if len({here.member_id or shown_member, there.member_id} - {None}) > 1:
         await log.do_append(conn, current, "identity.refused", {"kind": proof.kind, "why": "different members"})
         return current
     if source.owner != lease.BOT or await _was_undone(conn, source.id, target.id):
         return current
     await _link(conn, proof.kind, source, target, await _all_of(conn, source.id))
     return str(target.id)
+
+
+def _standing(conversation: Row[Any]) -> tuple[bool, float, float]:
+    """Of two conversations the one that has more of it stays; of two in which nothing was said the older one."""
+    spoken_at = conversation.spoken_at.timestamp() if conversation.spoken_at else 0.0
+    return conversation.member_id is not None, spoken_at, -conversation.created_at.timestamp()
 
 
 async def _register(conn: AsyncConnection, proof: Proof, conversation_id: str) -> None:
@@ -217,7 +238,10 @@ async def _member(conn: AsyncConnection, conversation_id: str) -> str | None:
 
 async def _locked(conn: AsyncConnection, *ids: str) -> tuple[Row[Any], ...]:
     """The conversations as asked for, locked in one order whoever asks."""
-    query = select(conversations.c.id, conversations.c.member_id, conversations.c.owner)
+    said = messages.c.conversation_id == conversations.c.id
+    last = select(messages.c.created_at).where(said).order_by(messages.c.seq.desc()).limit(1)
+    columns = (conversations.c.id, conversations.c.member_id, conversations.c.owner, conversations.c.created_at)
+    query = select(*columns, last.scalar_subquery().label("spoken_at"))
     locked = await conn.execute(query.where(conversations.c.id.in_(ids)).order_by(conversations.c.id).with_for_update())
     rows: dict[str, Any] = {row.id: row for row in locked}
     return tuple(rows[id] for id in ids)
@@ -230,17 +254,14 @@ async def _create(conn: AsyncConnection, channel: str, sender: str, member_id: s
     return conversation_id
 
 
-async def _place(
-    conn: AsyncConnection, channel: str, sender: str, member_id: str | None, conversation_id: str | None
-) -> str:
-    """Let a new customer lead there, or to a new conversation. Whoever races us here first decides."""
-    made = None if conversation_id else await _create(conn, channel, sender, member_id)
-    row = {"channel": channel, "sender": sender, "conversation_id": conversation_id or made}
-    place = _INSERTS[conn.dialect.name](identities).values(row | {"created_at": datetime.now(UTC)})
-    await conn.execute(place.on_conflict_do_nothing())
+async def _place(conn: AsyncConnection, channel: str, sender: str, member_id: str | None) -> str:
+    """Let a new customer lead to a new conversation. Whoever races us here first decides."""
+    made = await _create(conn, channel, sender, member_id)
+    row = {"channel": channel, "sender": sender, "conversation_id": made, "created_at": datetime.now(UTC)}
+    await conn.execute(_INSERTS[conn.dialect.name](identities).values(row).on_conflict_do_nothing())
     placed = await find(conn, channel, sender)
     assert placed is not None
-    if made and placed != made:
+    if placed != made:
         await conn.execute(delete(conversations).where(conversations.c.id == made))
     return placed
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 import httpx
+import jwt
 import pytest
 from fastapi import FastAPI
 
@@ -69,6 +70,20 @@ async def test_the_shop_links_a_customer_of_wechat_to_a_member(
     answer = await client.post("/api/identity/link", json={"token": tokens.link_token("m1", "wechat", "openid")})
     assert answer.json() == {"conversation_id": app}
     assert await conversation(database, "wechat", "openid") == app
+
+
+def signed(**claims: str) -> str:
+    body = {"aud": "kefu-link", "channel": "mini", "sender": "o", "exp": 4102444800, **claims}
+    return jwt.encode(body, "the member key that only the shop has", "HS256")
+
+
+async def test_the_shop_links_by_what_it_has_verified_alone(client: httpx.AsyncClient, database: Database) -> None:
+    async with database.begin() as conn:
+        official = await identity.do_open(conn, "wechat", "w", shown=(Proof("unionid", "u1"),))
+    answer = await client.post("/api/identity/link", json={"token": signed(unionid="u1")})
+    assert answer.json() == {"conversation_id": official}
+    nothing = await client.post("/api/identity/link", json={"token": signed()})
+    assert nothing.status_code == 401
 
 
 @pytest.mark.parametrize("forged", ["member", "visitor", "other"])

@@ -48,8 +48,9 @@ async def test_a_stranger_who_logs_in_moves_and_all_that_is_theirs_follows(datab
     assert await opened(database, "wechat", "o1") == app
     assert await opened(database, "mini", "o3", UNION) == app
     async with database.connect() as conn:
-        assert [event.type for event in await log.read(conn, app)] == ["identity.linked"]
-        assert [event.type for event in await log.read(conn, stranger)] == ["identity.linked"]
+        assert {event.type for event in await log.read(conn, app)} == {"identity.linked"}
+        assert {event.type for event in await log.read(conn, stranger)} == {"identity.linked"}
+        assert {link.kind for link in await identity.links_of(conn, app)} == {"member", "unionid"}
 
 
 async def test_the_conversation_of_the_member_stays_whoever_had_the_proof_first(database: Database) -> None:
@@ -117,10 +118,54 @@ async def test_a_link_can_be_undone_and_is_not_made_again(database: Database) ->
     assert await opened(database, "mini", "o", MEMBER) == stranger
     assert await opened(database, "wechat", "w", UNION) == stranger
     async with database.begin() as conn:
-        (link,) = await identity.links_of(conn, stranger)
-        assert link.undone_by == "agent:1"
+        (undone,) = [link for link in await identity.links_of(conn, stranger) if link.undone_at]
+        assert (undone.id, undone.undone_by) == (link.id, "agent:1")
         with pytest.raises(NotFound):
             await identity.do_unlink(conn, "none", "agent:1")
+
+
+async def test_also_a_newcomers_link_can_be_undone(database: Database) -> None:
+    app = await opened(database, "app", "a", MEMBER)
+    assert await opened(database, "mini", "o", MEMBER) == app
+    async with database.begin() as conn:
+        (link,) = await identity.links_of(conn, app)
+        await identity.do_unlink(conn, link.id, "agent:1")
+    apart = await opened(database, "mini", "o")
+    assert apart != app
+    assert await member_of(database, apart) is None
+    assert await opened(database, "mini", "o", MEMBER) == apart
+    assert await opened(database, "app", "a", MEMBER) == app
+
+
+@pytest.mark.parametrize("spoke_last", ["wechat", "web"])
+async def test_without_a_member_the_conversation_that_was_spoken_in_last_stays(
+    database: Database, spoke_last: str
+) -> None:
+    found = {channel: await opened(database, channel, "o") for channel in ("wechat", "web")}
+    await opened(database, "wechat", "o", PHONE)
+    for channel in sorted(found, key=lambda channel: channel == spoke_last):
+        async with database.begin() as conn:
+            await inbox.do_accept(conn, Inbound(channel, channel, "o", "我要留言"))
+    assert await opened(database, "web", "o", PHONE) == found[spoke_last]
+    assert await opened(database, "wechat", "o") == found[spoke_last]
+
+
+async def test_a_newcomer_who_logs_in_for_the_first_time_goes_on_where_the_phone_is_known(database: Database) -> None:
+    visitor = await opened(database, "web", "v", PHONE)
+    assert await opened(database, "mini", "o", MEMBER, PHONE) == visitor
+    assert await member_of(database, visitor) == "m1"
+    assert await opened(database, "web", "v") == visitor
+
+
+async def test_what_another_member_shows_goes_with_them(database: Database) -> None:
+    """At the device of the first member; not even for a moment are the second one's others led there."""
+    one = await opened(database, "mini", "o", MEMBER)
+    visitor = await opened(database, "web", "v", PHONE)
+    two = await opened(database, "mini", "o", OTHER, PHONE)
+    assert two != one
+    assert await opened(database, "web", "v") == two
+    async with database.connect() as conn:
+        assert visitor not in {link.from_conversation for link in await identity.links_of(conn, one)}
 
 
 async def test_what_was_said_stays_where_it_was_said(database: Database) -> None:
