@@ -31,6 +31,9 @@ export interface Message {
   channel: string
   created_at: string // ISO 8601, UTC
   client_id?: string | null
+  /** The desk is told more: the channel's name, and why the message did not reach the customer. */
+  channel_label?: string
+  undelivered?: string | null
 }
 
 /** A message with its way: `pending` and `failed` are ours and not yet known to the server. */

@@ -22,6 +22,21 @@ export function merge(entries: readonly Entry[], incoming: readonly Message[]): 
   return [...sent, ...local.filter((entry) => !arrived.has(entry.client_id ?? ''))]
 }
 
+/** Two threads of the same customer as one, by time; each keeps its own order. */
+export function interleave(earlier: readonly Message[], entries: readonly Entry[]): Entry[] {
+  const found: Entry[] = []
+  let next = 0
+  for (const message of earlier) {
+    for (; next < entries.length; next++) {
+      const entry = entries[next]!
+      if (entry.state !== 'sent' || Date.parse(entry.created_at) > Date.parse(message.created_at)) break
+      found.push(entry)
+    }
+    found.push({ ...message, state: 'sent' })
+  }
+  return [...found, ...entries.slice(next)]
+}
+
 export function addLocal(entries: readonly Entry[], entry: Entry): Entry[] {
   return [...entries.filter((other) => other.client_id !== entry.client_id), entry]
 }

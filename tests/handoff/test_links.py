@@ -8,6 +8,7 @@ from httpx import AsyncClient
 from core.conversation import identity, inbox, log
 from core.conversation.message import Inbound, Proof
 from handoff import queue
+from handoff.record import Handoff
 from tests.handoff.world import World, sign_in
 
 MEMBER = Proof("member", "M0001")
@@ -21,7 +22,7 @@ async def write(world: World, channel: str, sender: str, text: str, *proofs: Pro
         return (await inbox.do_accept(conn, inbound)).message.conversation_id
 
 
-async def joined(world: World) -> queue.Handoff:
+async def joined(world: World) -> Handoff:
     """A visitor of the mini-program who proves to be the member of the app, and asks for a person there."""
     await write(world, "app", "a", "查订单", MEMBER)
     await write(world, "miniprogram", "o", "在吗", UNION)

@@ -14,6 +14,7 @@ const info = (token: string): SessionInfo => ({
   member: null,
   brand: { name: '小店', greeting: '您好' },
   owner: { kind: 'bot' },
+  phone_codes: false,
 })
 const refused = () => Response.json({ error: { code: 'unauthorized', message: '会话已过期' } }, { status: 401 })
 const server = vi.fn<(path: string, init: RequestInit) => Promise<Response>>()

@@ -20,6 +20,9 @@ export const read = (id: string): Promise<Detail> => get(handoff(id))
 export const take = (id: string): Promise<Detail> => send(`${handoff(id)}/take`)
 export const reply = async (id: string, clientId: string, text: string): Promise<Message> =>
   (await send<{ message: Message }>(`${handoff(id)}/reply`, { client_id: clientId, text })).message
+export const resend = async (id: string, message: string): Promise<Message> =>
+  (await send<{ message: Message }>(`${handoff(id)}/messages/${encodeURIComponent(message)}/resend`)).message
+export const undoLink = (id: string): Promise<unknown> => send(`/links/${encodeURIComponent(id)}/undo`)
 export const close = (id: string, resolution: Resolution, note: string): Promise<unknown> =>
   send(`${handoff(id)}/close`, { resolution, note: note || undefined })
 export const ticket = async (id: string, subject: string, body: string, priority: Priority): Promise<Ticket> =>

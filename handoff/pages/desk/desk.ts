@@ -6,7 +6,7 @@ import { inWords } from '../../../core/pages/attachments'
 import { draft, type Draft, type Entry, type Message, pending } from '../../../core/pages/message'
 import { Outgoing } from '../../../core/pages/outgoing'
 import { EventStream, type StreamEvent, type StreamState } from '../../../core/pages/sse'
-import { addLocal, mark, merge } from '../../../core/pages/thread'
+import { addLocal, interleave, mark, merge } from '../../../core/pages/thread'
 import { blink, count, ring } from './alert'
 import * as api from './api'
 import { toast } from './toast'
@@ -22,6 +22,7 @@ export function useDesk(agent: Agent, onSignedOut: () => void) {
   const selected = ref<string | null>(null)
   const opening = ref(false)
   const busy = ref(false)
+  const resending = ref<ReadonlySet<string>>(new Set())
   const available = ref(agent.available)
   const connection = ref<StreamState>('connecting')
   const threads = new Map<string, Entry[]>() // of conversations that were left with replies on their way
@@ -129,13 +130,36 @@ export function useDesk(agent: Agent, onSignedOut: () => void) {
 
   function dispatch(one: Draft, id: string): void {
     targets.set(one.client_id, id)
-    entries.value = addLocal(entries.value, pending(one, 'agent', agent.name, detail.value?.handoff.channel ?? 'web'))
+    const { channel, channel_label } = detail.value?.handoff ?? { channel: 'web' }
+    entries.value = addLocal(entries.value, { ...pending(one, 'agent', agent.name, channel), channel_label })
     outgoing.send(one)
   }
 
   function retry(entry: Entry): void {
     if (!entry.client_id || !entry.text || !selected.value) return
     dispatch({ client_id: entry.client_id, text: entry.text, created_at: entry.created_at }, selected.value)
+  }
+
+  /** Sends again what did not reach the customer; how it fares this time comes by the stream. */
+  async function resend(messageId: string): Promise<void> {
+    const id = selected.value
+    if (!id || resending.value.has(messageId)) return
+    resending.value = new Set([...resending.value, messageId])
+    const queued = await attempt(() => api.resend(id, messageId))
+    resending.value = new Set([...resending.value].filter((one) => one !== messageId))
+    if (!queued) return
+    if (id === selected.value) entries.value = merge(entries.value, [queued])
+    void readQueue()
+  }
+
+  async function undoLink(linkId: string): Promise<boolean> {
+    busy.value = true
+    const done = await attempt(async () => (await api.undoLink(linkId), true))
+    busy.value = false
+    if (!done) return false
+    toast('关联已撤销', 'good')
+    if (selected.value) await open(selected.value)
+    return true
   }
 
   async function close(resolution: Resolution, note: string): Promise<boolean> {
@@ -175,14 +199,27 @@ export function useDesk(agent: Agent, onSignedOut: () => void) {
     const data = JSON.parse(event.data) as { handoff_id?: string; message?: Message }
     if (event.event === 'queue') void readQueue()
     else if (event.event === 'message' && data.handoff_id && data.message) heard(data.handoff_id, data.message)
+    else if (event.event === 'delivery' && data.handoff_id && data.message) arrived(data.handoff_id, data.message)
     else if (event.event === 'owner') {
       void readQueue()
       if (data.handoff_id && data.handoff_id === selected.value) void open(data.handoff_id)
     }
   }
 
-  function heard(id: string, message: Message): void {
+  /** A message that has now failed to reach the customer, or is on its way again. */
+  function arrived(id: string, message: Message): void {
     if (id === selected.value && detail.value) entries.value = merge(entries.value, [message])
+    const card = queue.value.mine.find((one) => one.id === id)
+    if (card && message.undelivered) toast(`发给${card.customer.name}的消息没有送达`, 'bad')
+    void readQueue()
+  }
+
+  function heard(id: string, message: Message): void {
+    if (id === selected.value && detail.value) {
+      entries.value = merge(entries.value, [message])
+      // On another channel: the customer may have been linked just now, with words and channels of their own.
+      if (message.author === 'customer' && message.channel !== detail.value.handoff.channel) void open(id)
+    }
     queue.value = touch(queue.value, id, message)
     const card = queue.value.mine.find((one) => one.id === id)
     const away = id !== selected.value || document.visibilityState !== 'visible'
@@ -217,7 +254,8 @@ export function useDesk(agent: Agent, onSignedOut: () => void) {
     queue,
     queueRead,
     detail,
-    entries,
+    /** The conversation, with what the customer said elsewhere before a link led here. */
+    entries: computed(() => interleave(detail.value?.earlier ?? [], entries.value)),
     selected,
     opening,
     busy,
@@ -239,6 +277,9 @@ export function useDesk(agent: Agent, onSignedOut: () => void) {
     take,
     reply,
     retry,
+    resend,
+    resending,
+    undoLink,
     close,
     ticket,
     setAvailable,

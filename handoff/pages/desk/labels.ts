@@ -2,17 +2,6 @@
 
 import type { Priority, Resolution, TicketStatus } from './types'
 
-const channels: Record<string, string> = {
-  web: '网页',
-  wechat: '微信公众号',
-  wecom: '企业微信',
-  app: 'App',
-  webhook: '接口',
-  rest: '接口',
-  socketio: '网页插件',
-}
-export const channelLabel = (channel: string): string => channels[channel] ?? channel
-
 export const resolutions: { value: Resolution; label: string; hint: string }[] = [
   { value: 'solved', label: '已解决', hint: '问题处理完了，会话交还机器人' },
   { value: 'follow_up', label: '需要跟进', hint: '还有后续，建议同时建一张工单' },

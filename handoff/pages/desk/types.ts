@@ -30,6 +30,8 @@ export interface Card {
   last_text: string | null
   /** What the customer said since an agent last spoke. */
   unread: number
+  /** Messages that did not reach the customer. */
+  undelivered: number
 }
 
 export interface Queue {
@@ -87,11 +89,30 @@ export interface Facts {
   points: unknown
 }
 
+export interface Link {
+  /** Only for who may undo it. */
+  id: string | null
+  kind: 'member' | 'unionid' | 'phone'
+  kind_label: string
+  created_at: string
+}
+
+/** A channel the customer comes by; `link`: what proved that it is the same customer. */
+export interface Way {
+  channel: string
+  channel_label: string
+  since: string
+  link: Link | null
+}
+
 export interface Detail {
   handoff: Card
   summary: { lines: SummaryLine[] }
   decision: Decision
   messages: Message[]
+  /** Said elsewhere, before a link led here. */
+  earlier: Message[]
+  channels: Way[]
   facts: Facts | null
   facts_missing: string | null
   tickets: Ticket[]

@@ -6,7 +6,8 @@ import { type Author, type Button, type Draft, draft, type Entry, type Message, 
 import { Outgoing } from '../../../../core/pages/outgoing'
 import { EventStream, type StreamEvent, type StreamState } from '../../../../core/pages/sse'
 import { addLocal, livingButtons, mark, merge, newestSeq } from '../../../../core/pages/thread'
-import { drop, hold, unsent } from './drafts'
+import { carry, drop, hold, unsent } from './drafts'
+import { usePhoneProof } from './phone'
 import { type Owner, Session, type SessionInfo } from './session'
 import { upload } from './uploads'
 
@@ -33,11 +34,15 @@ export function useChat() {
   let typingTimer = 0
   let faultTimer = 0
   let restart = 0
+  let writer: string | null = null // the conversation of who wrote the drafts of this tab
 
   const session = new Session((opened) => {
-    const moved = info.value !== null && info.value.conversation_id !== opened.conversation_id
+    const before = info.value?.conversation_id
+    const moved = before !== undefined && before !== opened.conversation_id
     info.value = opened
     owner.value = opened.owner
+    if (writer && writer !== opened.conversation_id) carry(writer, opened.conversation_id)
+    writer = opened.conversation_id
     if (moved && ready.value) void start()
   })
 
@@ -89,6 +94,7 @@ export function useChat() {
   }
 
   function listen(after: number): void {
+    stream?.stop() // of another loading at the same time
     stream = new EventStream(
       {
         url: (lastId) => `/api/web/stream?after=${lastId}`,
@@ -123,6 +129,10 @@ export function useChat() {
     } else if (event.event === 'owner') {
       owner.value = data as Owner
       typing.value = null
+    } else if (event.event === 'moved') {
+      // A link leads this visitor to another conversation: all of it is read, and what was on its way goes there.
+      typing.value = null
+      void start()
     } else if (event.event === 'typing') showTyping((data as { author: Author }).author)
   }
 
@@ -172,7 +182,9 @@ export function useChat() {
     if (!first || !hasMore.value || loadingOlder.value) return
     loadingOlder.value = true
     try {
+      const here = conversation()
       const page = await session.call<Page>(`/api/web/messages?before=${first.seq}&limit=${PAGE}`)
+      if (here !== conversation()) return
       entries.value = merge(entries.value, page.messages)
       hasMore.value = page.has_more
     } catch (error) {
@@ -188,8 +200,20 @@ export function useChat() {
     if (memberToken === null) session.forget()
     entries.value = []
     typing.value = null
+    proof.forget()
+    writer = null // who comes now does not send what this one wrote
     await start(memberToken ?? undefined)
   }
+
+  /** Kept here, so that a menu that is shut meanwhile loses nothing. */
+  const proof = usePhoneProof({
+    ask: async (phone) => void (await session.call('/api/identity/phone', { method: 'POST', body: { phone } })),
+    verify: async (phone, code) => {
+      const body = { phone, code }
+      const led = await session.call<{ conversation_id: string }>('/api/identity/phone/verify', { method: 'POST', body })
+      if (led.conversation_id !== conversation() && ready.value) await start()
+    },
+  })
 
   function wake(): void {
     if (document.visibilityState === 'visible') stream?.wake()
@@ -198,6 +222,7 @@ export function useChat() {
   document.addEventListener('visibilitychange', wake)
   onScopeDispose(() => {
     stream?.stop()
+    window.clearTimeout(restart)
     window.removeEventListener('online', wake)
     document.removeEventListener('visibilitychange', wake)
   })
@@ -222,6 +247,7 @@ export function useChat() {
     retry,
     older,
     change,
+    proof,
     wake: () => stream?.wake(),
   }
 }

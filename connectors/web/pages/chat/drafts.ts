@@ -20,6 +20,14 @@ export function drop(conversation: string, clientId: string): void {
   write(conversation, unsent(conversation).filter((one) => one.client_id !== clientId))
 }
 
+/** The same person goes on in another conversation. */
+export function carry(from: string, to: string): void {
+  const left = unsent(from)
+  write(from, [])
+  const there = new Set(unsent(to).map((one) => one.client_id))
+  if (left.length) write(to, [...unsent(to), ...left.filter((one) => !there.has(one.client_id))])
+}
+
 function write(conversation: string, drafts: Draft[]): void {
   keep(keyOf(conversation), drafts.length ? JSON.stringify(drafts) : null, 'sessionStorage')
 }

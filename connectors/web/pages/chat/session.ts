@@ -15,6 +15,8 @@ export interface SessionInfo {
   member: { name: string; level: string } | null
   brand: { name: string; greeting: string; assistant?: string }
   owner: Owner
+  /** A visitor may prove a phone number. */
+  phone_codes: boolean
 }
 
 const KEY = 'kefu.visitor'
