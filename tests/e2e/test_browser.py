@@ -123,6 +123,7 @@ def test_a_picture_goes_from_the_customer_to_the_agent(kefu: Product, browser: B
     picture.write_bytes(made_picture(chat))
 
     # By the keyboard: the button before the field opens the chooser.
+    expect(chat.get_by_test_id("attach")).to_be_enabled()
     chat.get_by_test_id("composer").focus()
     chat.keyboard.press("Shift+Tab")
     with chat.expect_file_chooser() as chosen:
