@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
-from core.conversation import inbox
 from core.conversation.message import Message
+from core.conversation.states import DONE
 
 
 async def answered(events: AsyncIterator[tuple[str, dict[str, Any]]], message: Message, seconds: float) -> bool:
@@ -13,7 +13,7 @@ async def answered(events: AsyncIterator[tuple[str, dict[str, Any]]], message: M
 
     `events` is a subscription to the conversation that began before the message was announced.
     """
-    if message.status == inbox.DONE:
+    if message.status == DONE:
         return True
     try:
         async with asyncio.timeout(seconds):

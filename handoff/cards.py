@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.conversation.outbox import UNDELIVERED
+from core.conversation.states import UNDELIVERED
 from core.conversation.transcript import as_message
 from core.storage.tables import conversations, messages
 from handoff import record

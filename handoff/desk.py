@@ -9,8 +9,9 @@ from typing import Any
 import structlog
 from sqlalchemy import select
 
-from core.conversation import outbox, transcript
+from core.conversation import transcript
 from core.conversation.message import Message
+from core.conversation.states import UNDELIVERED
 from core.errors import NotFound, Unavailable
 from core.storage.database import Database
 from core.storage.tables import conversations
@@ -103,7 +104,7 @@ class Desk:
     def message(self, message: Message) -> MessageView:
         label = {"channel_label": labels().channel(message.channel)}
         view = MessageView.model_validate(self._with_links(message.as_json()) | label)
-        if message.status == outbox.UNDELIVERED:
+        if message.status == UNDELIVERED:
             view.undelivered = labels().failure(message.failure or "")
         return view
 

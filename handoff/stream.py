@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sse_starlette import ServerSentEvent
 
 from core.bus import Bus, Event
-from core.conversation import outbox, transcript
+from core.conversation import transcript
+from core.conversation.states import UNDELIVERED
 from core.conversation.transcript import as_message
 from core.storage.tables import agents, conversations, handoffs, messages
 from handoff import record
@@ -91,7 +92,7 @@ class DeskStream:
         )
         opened = select(handoffs.c.conversation_id).where(handoffs.c.status.in_((record.WAITING, record.TAKEN)))
         failed = select(messages.c.conversation_id, messages.c.id).where(
-            messages.c.status == outbox.UNDELIVERED, messages.c.conversation_id.in_(opened)
+            messages.c.status == UNDELIVERED, messages.c.conversation_id.in_(opened)
         )
         async with self._database.connect() as conn:
             rows = (await conn.execute(query)).all()

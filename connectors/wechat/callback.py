@@ -24,10 +24,10 @@ from connectors.wechat.patience import Patience
 from connectors.wechat.pushes import Push, parse
 from connectors.wechat.settings import WechatSettings
 from core.bus import Bus
-from core.conversation import inbox
 from core.conversation.inbox import Accepted
 from core.conversation.lease import BOT
 from core.conversation.message import Message
+from core.conversation.states import DONE
 from core.errors import InvalidInput, TooLarge
 
 MAX_BYTES = 256 * 1024
@@ -124,7 +124,7 @@ class Callback:
 
     async def _answer(self, push: Push, accepted: Accepted, began: float, request: Request) -> Response:
         message = accepted.message
-        is_done = message.status == inbox.DONE  # a repeat: the answer may be waiting
+        is_done = message.status == DONE  # a repeat: the answer may be waiting
         if not self._speaks or (self._patience.is_over and not is_done):
             return await self._without_answer(push, accepted, began)
         async with AsyncExitStack() as stack:

@@ -12,9 +12,8 @@ from sqlalchemy import ColumnElement, bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation.message import Allowance
+from core.conversation.states import is_queued
 from core.storage.tables import identities, messages
-
-QUEUED = "queued"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ async def due(conn: AsyncConnection, channels: Collection[str], limit: int) -> l
         select(identities.c.channel, identities.c.sender)
         .join(messages, (messages.c.channel == identities.c.channel) & (messages.c.sender == identities.c.sender))
         .where(
-            messages.c.status == QUEUED,
+            is_queued,
             messages.c.channel.in_(channels),
             or_(identities.c.courier.is_(None), identities.c.courier_until < now),
             or_(identities.c.due_at.is_(None), identities.c.due_at <= now),

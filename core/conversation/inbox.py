@@ -10,11 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import addressee, identity, outbox
 from core.conversation.message import Inbound, Message, new_id
+from core.conversation.states import ACCEPTED, DONE, is_accepted
 from core.conversation.transcript import as_message
 from core.storage.tables import conversations, messages
-
-ACCEPTED = "accepted"
-DONE = "done"
 
 # The customer's last channel is where answers go.
 _NEXT_SEQ = (
@@ -26,13 +24,11 @@ _NEXT_SEQ = (
 _NEXT_WAITING = (
     select(messages, conversations.c.member_id)
     .join(conversations, conversations.c.id == messages.c.conversation_id)
-    .where(messages.c.conversation_id == bindparam("conversation"), messages.c.status == ACCEPTED)
+    .where(messages.c.conversation_id == bindparam("conversation"), is_accepted)
     .order_by(messages.c.seq)
     .limit(1)
 )
-_FINISH = (
-    update(messages).where(messages.c.id == bindparam("message"), messages.c.status == ACCEPTED).values(status=DONE)
-)
+_FINISH = update(messages).where(messages.c.id == bindparam("message"), is_accepted).values(status=DONE)
 _INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 _STORE = {
     name: insert(messages).on_conflict_do_nothing(index_elements=["channel", "vendor_id"]).returning(messages)
@@ -89,7 +85,7 @@ async def waiting_conversations(conn: AsyncConnection, limit: int = 500) -> list
     query = (
         select(messages.c.conversation_id)
         .join(conversations, conversations.c.id == messages.c.conversation_id)
-        .where(messages.c.status == ACCEPTED, free)
+        .where(is_accepted, free)
         .distinct()
         .limit(limit)
     )

@@ -12,13 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import identity
 from core.conversation.message import Author, Message, Reply, new_id
+from core.conversation.states import DELIVERED, QUEUED, UNDELIVERED, is_queued, is_undelivered
 from core.conversation.transcript import as_message
 from core.errors import NotFound, StaleFence
 from core.storage.tables import conversations, messages
 
-QUEUED = "queued"
-DELIVERED = "delivered"
-UNDELIVERED = "undelivered"
 QUOTA = "quota"
 WINDOW_CLOSED = "window_closed"
 
@@ -34,7 +32,7 @@ _WAITING = (
     .where(
         messages.c.channel == bindparam("to_channel"),
         messages.c.sender == bindparam("to_sender"),
-        messages.c.status == QUEUED,
+        is_queued,
     )
     .order_by(messages.c.created_at, messages.c.seq)
 )
@@ -93,7 +91,7 @@ async def waiting(conn: AsyncConnection, channel: str, sender: str) -> list[Mess
 
 
 async def do_mark_delivered(conn: AsyncConnection, message_ids: Iterable[str]) -> None:
-    mine = messages.c.id.in_(list(message_ids)) & (messages.c.status == QUEUED)
+    mine = messages.c.id.in_(list(message_ids)) & (is_queued)
     await conn.execute(update(messages).where(mine).values(status=DELIVERED))
 
 
@@ -102,7 +100,7 @@ async def unseen(
 ) -> list[Message]:
     """Queued messages of a channel from a stretch of time, oldest first."""
     then = (messages.c.created_at >= since) & (messages.c.created_at < until)
-    query = select(messages).where(messages.c.status == QUEUED, messages.c.channel == channel, then)
+    query = select(messages).where(is_queued, messages.c.channel == channel, then)
     return [as_message(row) for row in await conn.execute(query.order_by(messages.c.created_at).limit(limit))]
 
 
@@ -110,7 +108,7 @@ async def do_mark_seen(conn: AsyncConnection, channel: str, sender: str, convers
     """The customer's app says it has everything up to `seq`."""
     theirs = (messages.c.channel == channel) & (messages.c.sender == sender)
     seen = theirs & (messages.c.conversation_id == conversation_id) & (messages.c.seq <= seq)
-    await conn.execute(update(messages).where(seen, messages.c.status == QUEUED).values(status=DELIVERED))
+    await conn.execute(update(messages).where(seen, is_queued).values(status=DELIVERED))
 
 
 async def do_mark_undelivered(conn: AsyncConnection, message_ids: Iterable[str], failure: str) -> list[Message]:
@@ -156,7 +154,7 @@ async def do_record(
 
 async def do_send_again(conn: AsyncConnection, *which: ColumnElement[bool]) -> list[Message]:
     """Queue undelivered messages again: all, or those that meet the conditions on `messages`."""
-    again = update(messages).where(messages.c.status == UNDELIVERED, *which).values(status=QUEUED, failure=None)
+    again = update(messages).where(is_undelivered, *which).values(status=QUEUED, failure=None)
     return [as_message(row) for row in await conn.execute(again.returning(messages))]
 
 
@@ -168,7 +166,7 @@ async def do_send_held_back(conn: AsyncConnection, channel: str, sender: str) ->
 
 async def undelivered(conn: AsyncConnection, channel: str | None = None, limit: int = 200) -> list[Message]:
     """What could not be sent, newest first."""
-    query = select(messages).where(messages.c.status == UNDELIVERED).order_by(messages.c.created_at.desc())
+    query = select(messages).where(is_undelivered).order_by(messages.c.created_at.desc())
     if channel:
         query = query.where(messages.c.channel == channel)
     return [as_message(row) for row in await conn.execute(query.limit(limit))]

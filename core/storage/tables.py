@@ -30,6 +30,13 @@ metadata = MetaData(
 )
 
 _Id = String(40)
+
+
+def _waiting(status: str, *columns: str) -> Index:
+    only = text(f"status = '{status}'")
+    return Index(f"ix_messages_{status}", *columns, sqlite_where=only, postgresql_where=only)
+
+
 _RowId = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys only
 
 conversations = Table(
@@ -130,22 +137,10 @@ messages = Table(
     Column("created_at", UtcDateTime(), nullable=False),
     UniqueConstraint("conversation_id", "seq"),
     UniqueConstraint("channel", "vendor_id"),
-    Index(
-        "ix_messages_waiting",
-        "status",
-        "conversation_id",
-        "seq",
-        sqlite_where=text("status in ('accepted', 'queued')"),
-        postgresql_where=text("status in ('accepted', 'queued')"),
-    ),
-    Index(
-        "ix_messages_outgoing",
-        "status",
-        "channel",
-        "sender",
-        sqlite_where=text("status in ('queued', 'undelivered')"),
-        postgresql_where=text("status in ('queued', 'undelivered')"),
-    ),
+    # Rows that still wait are few among all that ever were said: an index of them alone (`core.conversation.states`).
+    _waiting("accepted", "conversation_id", "seq"),
+    _waiting("queued", "channel", "sender", "created_at"),
+    _waiting("undelivered", "channel", "sender"),
     Index(None, "reply_to"),
 )
 

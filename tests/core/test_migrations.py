@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, event, text
 
-from core.conversation import identity, inbox, log, transcript
+from core.conversation import addressee, identity, inbox, log, outbox, transcript
 from core.conversation.message import Inbound
 from core.storage.database import MIGRATIONS, Database
 
@@ -60,7 +60,34 @@ async def test_conversations_messages_and_log_survive(earlier: Database) -> None
         assert await inbox.waiting_conversations(conn) == ["c1"]
         assert (await conn.execute(text("pragma foreign_keys"))).scalar_one() == 1
         plan = (
-            await conn.execute(text("select sql from sqlite_master where name = 'ix_messages_waiting'"))
+            await conn.execute(text("select sql from sqlite_master where name = 'ix_messages_accepted'"))
         ).scalar_one()
         assert "where" in plan.lower()
     await earlier.close()
+
+
+async def test_what_waits_is_found_without_reading_what_was_said(tmp_path: Path, data_key: str) -> None:
+    database = Database(f"sqlite:///{tmp_path}/kefu.db", data_key)
+    await database.migrate()
+    statements: list[tuple[str, object]] = []
+
+    def note(_conn: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+        statements.append((statement, parameters))
+
+    event.listen(database.engine.sync_engine, "before_cursor_execute", note)
+    async with database.begin() as conn:
+        await inbox.waiting_conversations(conn)
+        await outbox.waiting(conn, "wechat", "o1")
+        await outbox.do_send_held_back(conn, "wechat", "o1")
+        await addressee.due(conn, ["wechat"], 10)
+    event.remove(database.engine.sync_engine, "before_cursor_execute", note)
+    used = set()
+    async with database.connect() as conn:
+        for statement, parameters in statements:
+            if "messages" in statement:
+                plan = await conn.exec_driver_sql(f"explain query plan {statement}", parameters)
+                lines = [row[3] for row in plan if "messages" in row[3]]
+                assert lines and not any("SCAN messages" in line and "ix_messages_" not in line for line in lines)
+                used |= {line.split("INDEX ")[1].split(" ")[0] for line in lines}
+    assert used == {"ix_messages_accepted", "ix_messages_queued", "ix_messages_undelivered"}
+    await database.close()
