@@ -9,7 +9,7 @@ import socketio
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from bot import vendors
+from bot import demo_wechat, vendors
 from connectors import identity_api
 from connectors.app.channel import AppChannel
 from connectors.delivered import Delivered
@@ -25,6 +25,7 @@ from connectors.web.media_api import Uploads
 from connectors.web.pages_api import MemberCard
 from connectors.web.socketio import SocketChannel
 from core.bus import Bus
+from core.errors import SettingsError
 from core.settings import Settings
 from core.storage.database import Database
 
@@ -63,7 +64,7 @@ async def opened(
     tools = vendors.Tools(database, bus, intake, limits, media)
     async with (
         httpx.AsyncClient(timeout=HOOK_SECONDS) as client,
-        vendors.opened(vendors.read(settings.channels), tools) as pushing,
+        vendors.opened(_vendors(settings), tools) as pushing,
     ):
         codes = PhoneCodes(bus.redis, settings.secret_key.get_secret_value(), _hook(settings, settings.sms_url, client))
         hook = _hook(settings, settings.app_push_url, client)
@@ -94,6 +95,15 @@ async def opened(
         sockets = SocketChannel(database, bus, intake, tokens, delivered, limits, settings.cors_origins)
         app.mount("/socket.io", socketio.ASGIApp(sockets.server, socketio_path=""))
         yield delivered.run, *phone_app.work, *pushing.work
+
+
+def _vendors(settings: Settings) -> dict[str, vendors.ChannelSettings]:
+    found = vendors.read(settings.channels)
+    if settings.demo_wechat:
+        if demo_wechat.NAME in found:
+            raise SettingsError(f"{settings.channels} has a channel {demo_wechat.NAME!r} already; leave the demo out")
+        found[demo_wechat.NAME] = demo_wechat.account(settings)
+    return found
 
 
 def _hook(settings: Settings, url: str | None, client: httpx.AsyncClient) -> Hook | None:

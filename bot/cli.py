@@ -72,11 +72,19 @@ def up(
     demo: Demo = None,
     database_url: DatabaseUrl = None,
     redis_url: RedisUrl = None,
+    demo_wechat: Annotated[
+        bool, typer.Option("--demo-wechat", help="Also WeChat to try out: its server faked, a phone in the browser.")
+    ] = False,
+    demo_wechat_port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port of that phone, on loopback. [8070]")
+    ] = None,
 ) -> None:
     """一键安装并启动 · Set up what is missing, start everything, say where it is. Ctrl-C stops it all."""
     from bot.commands.up import up
 
-    up(_overrides(host, port, assistant_port, demo, database_url, redis_url))
+    wechat = {"KEFU_DEMO_WECHAT": "true"} if demo_wechat else {}
+    wechat |= {"KEFU_DEMO_WECHAT_PORT": str(demo_wechat_port)} if demo_wechat_port else {}
+    up(_overrides(host, port, assistant_port, demo, database_url, redis_url) | wechat)
 
 
 @cli.command()

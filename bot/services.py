@@ -118,6 +118,14 @@ def app(settings: Settings, overrides: Mapping[str, str]) -> Service:
     )
 
 
+def demo_wechat(settings: Settings, overrides: Mapping[str, str]) -> Service:
+    """The fake of WeChat's server, with its phone."""
+    command = [sys.executable, "-m", "uvicorn", "bot.demo_wechat:create_app", "--factory", "--no-access-log"]
+    command += ["--host", "127.0.0.1", "--port", str(settings.demo_wechat_port), "--timeout-graceful-shutdown", "3"]
+    url = f"http://127.0.0.1:{settings.demo_wechat_port}/"
+    return Service("demo-wechat", command, {**os.environ, **overrides}, lambda: _answers(url), start_seconds=30)
+
+
 def _without_kefu(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if not name.startswith("KEFU_")}
 

@@ -58,6 +58,9 @@ class Settings(BaseSettings):
 
     # The channels beside web, app and Rasa's own: a YAML file (`bot/channels.py`).
     channels: Path | None = None
+    # WeChat to try out without an account: a fake of its server, with a phone in the browser, on this machine only.
+    demo_wechat: bool = False
+    demo_wechat_port: int = Field(8070, ge=1, le=65535)
     # The app's own server: told of answers that wait for customers whose app is closed (`connectors/app/push.py`).
     app_push_url: str | None = None
     # Where codes for phone numbers are sent from: takes `{"phone", "code"}`, signed (`connectors/phone.py`).

@@ -63,6 +63,7 @@ def preparing(overrides: dict[str, str], say: Callable[[str], None]) -> Iterator
             *([services.stores(settings)] if services.runs_stores(settings) else []),
             services.assistant(settings, version.assistant),
             services.app(settings, overrides),
+            *([services.demo_wechat(settings, overrides)] if settings.demo_wechat else []),
         ]
         announce(settings, Active(version.name, settings.assistant_url))
         try:
@@ -147,6 +148,8 @@ def check_ports(settings: Settings) -> None:
     """Raises CannotStart when a port that we need is taken."""
     assistant = urlsplit(settings.assistant_url)
     wanted = [(settings.host, settings.port, "--port"), ("127.0.0.1", assistant.port or 5005, "--assistant-port")]
+    if settings.demo_wechat:
+        wanted.append(("127.0.0.1", settings.demo_wechat_port, "--demo-wechat-port"))
     for host, port, option in wanted:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with socket.socket(family) as probe:
@@ -215,6 +218,8 @@ def _show_addresses(settings: Settings, seconds: float) -> None:
     table.add_row("聊天页 chat", f"{base}/")
     table.add_row("坐席台 desk", f"{base}/desk")
     table.add_row("接口文档 API docs", f"{base}/docs")
+    if settings.demo_wechat:
+        table.add_row("微信演示 WeChat demo", f"http://127.0.0.1:{settings.demo_wechat_port}/")
     if settings.demo and settings.demo_agent_password:
         password = settings.demo_agent_password.get_secret_value()
         for username, role in demo_logins(settings):
