@@ -105,6 +105,8 @@ def app(settings: Settings, overrides: Mapping[str, str]) -> Service:
     command += ["--host", settings.host, "--port", str(settings.port), "--loop", "uvloop", "--http", "httptools"]
     command += ["--timeout-graceful-shutdown", "3"]  # streams stay open for as long as pages do
     command += ["--forwarded-allow-ips", ",".join(settings.trusted_proxies), "--no-server-header"]
+    # What goes over sockets is short: compressing it would cost each of them more memory than all the rest.
+    command += ["--ws", "websockets-sansio", "--ws-per-message-deflate", "false"]
     command += ["--ws-max-size", str(settings.body_max_bytes)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", **overrides}
     probe = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host

@@ -34,7 +34,7 @@ class AppChannel:
         owner_state: OwnerState,
         hook: Callable[[dict[str, Any]], Awaitable[None]] | None,
     ) -> None:
-        presence = Presence(bus.redis)
+        presence = self._presence = Presence(bus.redis)
         customers = Customers(database, intake, tokens, limits)
         self._push = PushHook(database, bus.redis, presence, hook) if hook else None
         self._routers = (
@@ -51,4 +51,4 @@ class AppChannel:
     @property
     def work(self) -> tuple[Callable[[], Coroutine[Any, Any, None]], ...]:
         """What has to run in the background."""
-        return (self._push.run,) if self._push else ()
+        return (self._presence.run, self._push.run) if self._push else (self._presence.run,)

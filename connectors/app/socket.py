@@ -13,7 +13,7 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from connectors.app.customer import Customer, Customers
-from connectors.app.presence import FADES_SECONDS, Presence
+from connectors.app.presence import Presence
 from connectors.app.rest import PREFIX
 from connectors.feed import Feed
 from connectors.intake import MAX_TEXT
@@ -94,19 +94,18 @@ class _Session:
         conversation_id = await self._customers.conversation(customer)
         if hello.after:
             await self._customers.seen(customer, conversation_id, hello.after)
-        await self._presence.here(customer.sender)
-        await _send(self._websocket, {"type": "ready", "conversation_id": conversation_id})
-        sides = [
-            asyncio.create_task(self._show(conversation_id, hello.after)),
-            asyncio.create_task(self._hear(customer, conversation_id)),
-        ]
-        try:
-            done, _pending = await asyncio.wait(sides, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for side in sides:
-                side.cancel()
-            await asyncio.gather(*sides, return_exceptions=True)
-            await self._presence.gone(customer.sender)
+        async with self._presence.here(customer.sender):
+            await _send(self._websocket, {"type": "ready", "conversation_id": conversation_id})
+            sides = [
+                asyncio.create_task(self._show(conversation_id, hello.after)),
+                asyncio.create_task(self._hear(customer, conversation_id)),
+            ]
+            try:
+                done, _pending = await asyncio.wait(sides, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for side in sides:
+                    side.cancel()
+                await asyncio.gather(*sides, return_exceptions=True)
         done.pop().result()
 
     async def _show(self, conversation_id: str, after: int) -> None:
@@ -118,18 +117,9 @@ class _Session:
         await self._websocket.close(MOVED)
 
     async def _hear(self, customer: Customer, conversation_id: str) -> None:
-        """Until the app goes away; its silence is filled with signs that it is still here."""
-        frame = asyncio.ensure_future(_frame(self._websocket))
-        try:
-            while True:
-                done, _pending = await asyncio.wait([frame], timeout=FADES_SECONDS / 2)
-                if done:
-                    await self._take(customer, conversation_id, frame.result())
-                    frame = asyncio.ensure_future(_frame(self._websocket))
-                else:
-                    await self._presence.here(customer.sender)
-        finally:
-            frame.cancel()
+        """Until the app goes away."""
+        while True:
+            await self._take(customer, conversation_id, await _frame(self._websocket))
 
     async def _take(self, customer: Customer, conversation_id: str, raw: str | bytes) -> None:
         try:

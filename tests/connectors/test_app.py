@@ -235,6 +235,20 @@ async def test_rest_needs_a_token(shop: Shop) -> None:
     assert (await shop.client.post("/messages", json={"id": "1", "text": "在吗"})).status_code == 401
 
 
+async def test_a_customer_is_here_as_long_as_one_of_their_sockets_is_open(bus: Bus) -> None:
+    presence = Presence(bus.redis)
+    async with presence.here("m1"):
+        async with presence.here("m1"):
+            pass
+        assert await presence.is_here("m1")
+        await bus.redis.flushdb()  # as if it had faded
+        await presence.renew()
+        assert await presence.is_here("m1")
+    assert not await presence.is_here("m1")
+    await presence.renew()
+    assert not await presence.is_here("m1")
+
+
 async def test_the_push_hook_is_told_once_of_what_waits_for_a_closed_app(
     shop: Shop, database: Database, bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
