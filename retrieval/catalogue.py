@@ -49,8 +49,10 @@ class About:
         counts = np.concatenate([np.diff(part.ends) for part in parts])
         return cls(names, _sums(counts), np.concatenate(which).astype(np.int32))
 
-    def __contains__(self, entry: int) -> bool:
-        return bool(self.ends[entry] < self.ends[entry + 1])
+    def has(self, entries: Positions) -> NDArray[np.bool_]:
+        """(n,): which of the entries are about goods."""
+        there: NDArray[np.bool_] = self.ends[entries] < self.ends[entries + 1]
+        return there
 
     def get(self, entry: int) -> tuple[str, ...] | None:
         """None for an entry about the shop."""

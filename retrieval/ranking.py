@@ -79,7 +79,7 @@ def rank(
     if near is not None and len(entries):
         closer = np.argsort(-sums, kind="stable")[:_LOOK_CLOSER_AT]
         entries, features, sums = entries[closer], features[closer], sums[closer]
-        late = _late(index, entries, near, leaving)
+        late = _late(entries, near, leaving)
         sums += _LATE_WEIGHT * late
     order = np.argsort(-sums, kind="stable")[:DEPTH]
     features = np.column_stack([features, late])[order]
@@ -103,7 +103,9 @@ def _looked_at(segment: Segment, asked: _Asked, leaving: Without | None) -> tupl
     owners = catalogue.owners[said.candidates(asked.vectors, asked.keys, asked.telling, _LOOK_AT)]
     with_body = written.candidates(asked.vectors, asked.keys, asked.telling, _LOOK_AT // 2)
     entries = np.union1d(owners, catalogue.having_body[with_body]).astype(np.int64)
-    entries = entries[[_may_answer(segment, int(entry), asked.named) for entry in entries]]
+    entries = entries[~segment.gone[entries]]
+    if asked.named:
+        entries = entries[[_may_answer(catalogue.about.get(int(entry)), asked.named) for entry in entries]]
     if leaving is not None and leaving.phrasing is None:
         entries = entries[entries != leaving.entry]
     if not len(entries):
@@ -129,23 +131,17 @@ def _looked_at(segment: Segment, asked: _Asked, leaving: Without | None) -> tupl
     matters = np.where(asked.count, asked.telling, 0.0)
     has = np.maximum.reduceat(times, firsts, axis=1) + in_body > 0
     coverage = matters @ has / max(float(matters.sum()), 1e-9) * np.sqrt(asked.count.sum())
-    agrees = [bool(asked.named) and int(entry) in catalogue.about for entry in entries]
-    rows = [best, means - best, body, coverage, np.array(agrees, float)]
+    agrees = catalogue.about.has(entries) & bool(asked.named)
+    rows = [best, means - best, body, coverage, agrees]
     return entries, np.stack(rows, axis=1, dtype=np.float64)
 
 
-def _late(index: KnowledgeIndex, entries: Positions, near: Near, leaving: Without | None) -> Floats:
+def _late(entries: Positions, near: Near, leaving: Without | None) -> Floats:
     """(n,): the best of each entry's phrasings."""
-    texts: list[str] = []
-    there: list[bool] = []
-    firsts = []
-    for entry in entries:
-        segment, at = index.located(int(entry))
-        first, last = segment.catalogue.starts[at : at + 2]
-        firsts.append(len(texts))
-        texts += map(segment.catalogue.phrasing, range(first, last))
-        there += [leaving != Without(int(entry), number) for number in range(last - first)]
-    best: Floats = np.maximum.reduceat(np.where(there, near.to(texts), 0.0), firsts)
+    nearness, firsts = near.to(entries)
+    if leaving is not None and leaving.phrasing is not None:
+        nearness[firsts[entries == leaving.entry] + leaving.phrasing] = 0.0
+    best: Floats = np.maximum.reduceat(nearness, firsts)
     return best
 
 
@@ -154,9 +150,8 @@ def _cosines(texts: TextIndex, positions: Positions, asked: _Asked) -> NDArray[n
     return cosines
 
 
-def _may_answer(segment: Segment, entry: int, named: frozenset[str]) -> bool:
-    about = segment.catalogue.about.get(entry)
-    return not segment.gone[entry] and (about is None or not named or agree(about, named))
+def _may_answer(about: tuple[str, ...] | None, named: frozenset[str]) -> bool:
+    return about is None or agree(about, named)
 
 
 def _known(index: KnowledgeIndex, asked: _Asked) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 from core.errors import InvalidInput
 from retrieval.calibration import Kind, Sample
 from retrieval.index import Encode, KnowledgeIndex, Positions
-from retrieval.late import Late, Near
+from retrieval.late import Late
 from retrieval.ranking import Ranking, Without, rank, said_in
 
 # More than this many of a kind make the fit slower, not better.
@@ -94,13 +94,13 @@ class _Ranked:
         more = list(dict.fromkeys(chain(*(said_in(index, text) for text in asked), rests)))
         self._vectors = dict(zip(texts, segment.phrasings.dense.vectors(own), strict=True))
         self._vectors |= zip(more, encode(more), strict=True)
-        self._tokens = dict(late.phrasings) if late else {}
+        self._tokens = dict(zip(texts, map(late.phrasings.padded, own.tolist()), strict=True)) if late else {}
         self._tokens |= zip(more, late.encode(more), strict=True) if late else ()
 
     def __call__(self, text: str, leaving: Without | None = None) -> Ranking:
         said = said_in(self._index, text)
         vectors = np.stack([self._vectors[one] for one in said])
-        near = Near(np.stack([self._tokens[one] for one in said]), self._late.phrasings) if self._late else None
+        near = self._late.asked(said, [self._tokens[one] for one in said]) if self._late else None
         return rank(self._index, text, vectors, leaving, near)
 
 

@@ -27,7 +27,7 @@ from retrieval.catalogue import Indexed
 from retrieval.encoder.projection import Tokens
 from retrieval.encoder.protocol import Encoder, Vectors
 from retrieval.index import KnowledgeIndex
-from retrieval.late import Late, Near, late_of, token_encoding
+from retrieval.late import Late, Near, late_of, token_encoding, whole
 from retrieval.operating import Operation, Report, Stored
 from retrieval.policy import POLICY, load_policy
 from retrieval.ranking import rank, said_in
@@ -158,13 +158,18 @@ class KnowledgeSearch:
         """`vector`: of the text, by this search's encoder, shape (d,); `tokens`: the same, else they are made here."""
         snapshot = self._snapshot
         said = said_in(snapshot.index, text)
-        vectors = np.stack([vector, *self.encoder.encode(said[1:])])
-        near = snapshot.late.asked(said, tokens) if snapshot.late else None
-        return snapshot.search(text, vectors, now or datetime.now(UTC), near)
+        vectors, known = [vector], [tokens]
+        for rest in said[1:]:
+            of_rest, tokens_of_rest = whole(self.encoder, rest)
+            vectors.append(of_rest)
+            known.append(tokens_of_rest)
+        near = snapshot.late.asked(said, known) if snapshot.late else None
+        return snapshot.search(text, np.stack(vectors), now or datetime.now(UTC), near)
 
     def find(self, text: str) -> SearchResult:
         """Encode and search."""
-        return self.search(text, self.encoder.encode([text])[0])
+        vector, tokens = whole(self.encoder, text)
+        return self.search(text, vector, tokens=tokens)
 
     async def rebuild(self) -> None:
         """Take in what changed, and fit the operating point to it. Nothing to do is done in no time."""

@@ -24,11 +24,10 @@ from core.settings import load_settings
 from retrieval import samples
 from retrieval.calibration import expected_calibration_error
 from retrieval.encoder import load_encoder
-from retrieval.encoder.embedded import EmbeddedEncoder
 from retrieval.encoder.protocol import Encoder, Vectors
 from retrieval.index import KnowledgeIndex
 from retrieval.knowledge import ALWAYS, Entry
-from retrieval.late import Near, late_of, token_encoding
+from retrieval.late import Near, late_of, token_encoding, whole
 from retrieval.operating import operate, read_prior
 from retrieval.policy import load_policy
 from retrieval.samples import Asked
@@ -160,10 +159,8 @@ def _first(snapshot: Snapshot, text: str, encoder: Encoder) -> float:
 
 def _encoded(snapshot: Snapshot, encoder: Encoder, text: str) -> tuple[Vectors, Near | None]:
     """In one go where the encoder can, as a turn does."""
-    if snapshot.late is None or not isinstance(encoder, EmbeddedEncoder):
-        return encoder.encode([text])[0], snapshot.late.asked([text]) if snapshot.late else None
-    vector, tokens = encoder.encode_whole(text)
-    return vector[: encoder.dimension], snapshot.late.asked([text], tokens)
+    vector, tokens = whole(encoder, text)
+    return vector, snapshot.late.asked([text], [tokens]) if snapshot.late else None
 
 
 def _share(hits: Iterable[Any]) -> float:
