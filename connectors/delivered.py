@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 
+from connectors import metrics
 from core.conversation import outbox
 from core.conversation.message import Message
 from core.storage.database import Database
@@ -23,10 +24,13 @@ class Delivered:
         self._unwritten: set[str] = set()
         self._gone_out: dict[str, None] = {}  # the latest ones, oldest first
 
-    def mark(self, message_ids: Iterable[str]) -> None:
-        for message_id in message_ids:
-            self._unwritten.add(message_id)
-            self._gone_out[message_id] = None
+    def mark(self, channel: str, message_ids: Iterable[str]) -> None:
+        fresh = [message_id for message_id in message_ids if message_id not in self._gone_out]
+        if not fresh:
+            return
+        self._unwritten.update(fresh)
+        self._gone_out.update(dict.fromkeys(fresh))
+        metrics.delivered(channel, len(fresh))
         while len(self._gone_out) > REMEMBERED:
             del self._gone_out[next(iter(self._gone_out))]
 

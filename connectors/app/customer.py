@@ -1,7 +1,9 @@
 """A customer of the app, told by the token that the app's own server signed."""
 
+import time
 from dataclasses import dataclass
 
+from connectors import metrics
 from connectors.intake import Intake
 from connectors.limits import Limits
 from connectors.tokens import Tokens
@@ -47,6 +49,7 @@ class Customers:
         attachments: tuple[Attachment, ...] = (),
     ) -> Message:
         """Store one message. The same `client_id` again gives the first one. Raises InvalidInput or TooMany."""
+        began = time.perf_counter()
         await self._limits.check(CHANNEL, customer.sender)
         inbound = Inbound(
             CHANNEL,
@@ -57,7 +60,9 @@ class Customers:
             attachments=attachments,
             proofs=customer.proofs,
         )
-        return await self._intake.accept(inbound)
+        message = await self._intake.accept(inbound)
+        metrics.acknowledged(CHANNEL, time.perf_counter() - began)
+        return message
 
     async def seen(self, customer: Customer, conversation_id: str, seq: int) -> None:
         """Everything up to `seq` has reached the customer."""

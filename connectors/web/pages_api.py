@@ -1,5 +1,6 @@
 """What the chat page and the widget speak: a session, messages, and a stream that can be resumed (SSE)."""
 
+import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ from fastapi import APIRouter, Header, Query
 from pydantic import BaseModel, Field, StringConstraints
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
+from connectors import metrics
 from connectors.delivered import Delivered
 from connectors.feed import Feed, OwnerState
 from connectors.intake import MAX_TEXT, Intake
@@ -98,7 +100,7 @@ def router(
         async with database.connect() as conn:
             page = await transcript.read(conn, conversation_id, before=before, limit=limit + 1)
         shown = page[-limit:]
-        delivered.mark(m.id for m in shown if m.direction == "out" and m.channel == CHANNEL)
+        delivered.mark(CHANNEL, (m.id for m in shown if m.direction == "out" and m.channel == CHANNEL))
         return {
             "messages": [media.with_links(message.as_json()) for message in shown],
             "has_more": len(page) > limit,
@@ -106,6 +108,7 @@ def router(
 
     @api.post("/messages", status_code=202)
     async def post_message(body: PageMessage, authorization: Authorization) -> dict[str, Any]:
+        began = time.perf_counter()
         visitor = tokens.bearer(authorization)
         await limits.check(CHANNEL, visitor.sender)
         inbound = Inbound(
@@ -117,7 +120,9 @@ def router(
             visitor.member_id,
             attachments=await uploads.attachments(visitor.sender, body.media_ids, body.title),
         )
-        return {"message": media.with_links((await intake.accept(inbound)).as_json())}
+        message = await intake.accept(inbound)
+        metrics.acknowledged(CHANNEL, time.perf_counter() - began)
+        return {"message": media.with_links(message.as_json())}
 
     @api.get("/stream", response_class=EventSourceResponse)
     async def stream(
@@ -139,7 +144,7 @@ def router(
                 yield _sse(item.kind, item.data)
                 continue
             if message["author"] != "customer" and message["channel"] == CHANNEL:
-                delivered.mark([message["id"]])
+                delivered.mark(CHANNEL, [message["id"]])
             yield _sse("message", media.with_links(message), id=message["seq"])
 
     return api

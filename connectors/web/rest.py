@@ -57,7 +57,7 @@ def router(
             await answered(events, accepted.message, WAIT_SECONDS)
         async with database.connect() as conn:
             replies = delivered.outstanding(await outbox.waiting(conn, CHANNEL, accepted.message.sender))
-        delivered.mark(reply.id for reply in replies)
+        delivered.mark(CHANNEL, (reply.id for reply in replies))
         items = [item for reply in replies for item in as_rasa(reply, utterance.sender)]
         if stream:
             return StreamingResponse(_lines(items), media_type="application/x-ndjson")

@@ -108,7 +108,7 @@ class SocketChannel:
         for message in waiting:
             for item in as_widget(message):
                 await self.server.emit("bot_uttered", item, to=sid)
-        self._delivered.mark(message.id for message in waiting)
+        self._delivered.mark(CHANNEL, (message.id for message in waiting))
 
 
 def as_widget(message: Message) -> list[dict[str, Any]]:
