@@ -310,6 +310,30 @@ def bench_outage(
     run(messages, down, as_json=as_json)
 
 
+@bench.command("continuity")
+def bench_continuity(
+    customers: Annotated[int, typer.Option(min=8, help="Who switch; a fifth as many pairs must be kept apart.")] = 1000,
+    as_json: Json = False,
+) -> None:
+    """换渠道接着办 · Customers who change channels in the middle of a form: resumed rightly, wrongly merged."""
+    from training.bench.continuity import run
+
+    run(customers, as_json=as_json)
+
+
+@bench.command("sockets")
+def bench_sockets(
+    sockets: Annotated[int, typer.Option(min=1, help="Open at the same time.")] = 2000,
+    rate: Annotated[float, typer.Option(min=1, help="Turns a second in the midst.")] = 20,
+    seconds: Annotated[float, typer.Option(min=1, help="For so long.")] = 60,
+    as_json: Json = False,
+) -> None:
+    """大量长连接 · Open app sockets: memory of each, and how long turns take in the midst."""
+    from training.bench.sockets import run
+
+    run(sockets, rate, seconds, as_json=as_json)
+
+
 @bench.command("sentiment")
 def bench_sentiment(
     train_file: Annotated[Path, typer.Option("--train", help="TSV of labels and texts to train on.")],

@@ -1,10 +1,11 @@
-"""A WeChat account for benches: the fake of its server in this process, and customers who write to the product."""
+"""WeChat accounts for benches: the fakes of their servers in this process, and customers who write to the product."""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import httpx
@@ -29,8 +30,9 @@ KEYS = {
 
 @dataclass(frozen=True)
 class Wechat:
-    """`product` takes its pushes; its API is `platform`, once `serving`."""
+    """`product` takes its pushes on the channel `name`; its API is `platform`, once `serving`."""
 
+    name: str
     product: Product
     account: WechatSettings
     port: int
@@ -38,12 +40,24 @@ class Wechat:
 
 @contextlib.contextmanager
 def product_with_wechat() -> Iterator[Wechat]:
-    (port,) = free_ports(1)
-    values = KEYS | {"api_url": f"http://{LOCAL}:{port}"}
+    with product_with({NAME: {}}) as accounts:
+        yield accounts[NAME]
+
+
+@contextlib.contextmanager
+def product_with(accounts: Mapping[str, Mapping[str, Any]], **settings: object) -> Iterator[dict[str, Wechat]]:
+    """The product with several accounts, by channel; each with settings of its own beside the common ones."""
+    ports = dict(zip(accounts, free_ports(len(accounts)), strict=True))
+    values: dict[str, dict[str, Any]] = {
+        name: KEYS | {"app_id": f"{KEYS['app_id']}{name}", "api_url": f"http://{LOCAL}:{ports[name]}", **own}
+        for name, own in accounts.items()
+    }
     channels = FOLDER / "channels.yml"
-    _write(channels, {NAME: {"kind": "wechat"} | values})
-    with product(channels=channels) as ours:
-        yield Wechat(ours, WechatSettings.model_validate(values), port)
+    _write(channels, {name: {"kind": "wechat"} | one for name, one in values.items()})
+    with product(channels=channels, **settings) as ours:
+        yield {
+            name: Wechat(name, ours, WechatSettings.model_validate(one), ports[name]) for name, one in values.items()
+        }
 
 
 def _write(path: Path, content: object) -> None:
@@ -70,14 +84,15 @@ class Customers:
     """Push what customers write. aiohttp: the customers share the machine with what they measure."""
 
     def __init__(self, wechat: Wechat, platform: Platform, session: aiohttp.ClientSession) -> None:
-        self._url = f"{wechat.product.target.url}/channels/{NAME}/callback"
-        self._platform = platform
+        self._url = f"{wechat.product.target.url}/channels/{wechat.name}/callback"
+        self.channel = wechat.name
+        self.platform = platform
         self._session = session
         self._pushes = Pushes(platform, self._url, None)  # type: ignore[arg-type]  # only makes the requests here
 
     async def write(self, open_id: str, text: str) -> bool:
         """One push, without WeChat's retries; whether it was acknowledged. A passive answer goes to the phone."""
-        self._platform.wrote(open_id)
+        self.platform.wrote(open_id)
         fields = self._pushes.fields(open_id, "text", Content=text)
         request = self._pushes.request(render(fields, "xml"))
         async with self._session.post(
