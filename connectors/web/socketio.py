@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import socketio
@@ -28,6 +29,15 @@ MAX_SESSION_ID = 64
 logger = structlog.get_logger()
 
 
+@dataclass(frozen=True)
+class _Listener:
+    """`ready` once nothing that comes is missed."""
+
+    sender: str
+    task: asyncio.Task[None]
+    ready: asyncio.Event
+
+
 class SocketChannel:
     """One listener a connected session; whatever waits for it is sent as soon as it names itself."""
 
@@ -47,7 +57,7 @@ class SocketChannel:
         self._tokens = tokens
         self._delivered = delivered
         self._limits = limits
-        self._listeners: dict[str, tuple[str, asyncio.Task[None]]] = {}
+        self._listeners: dict[str, _Listener] = {}
         # None: pages of our own origin only. (An empty list would let every site in.)
         self.server = socketio.AsyncServer(async_mode="asgi", cors_allowed_origins=list(cors_origins) or None)
         self.server.on("session_request", self._on_session_request)
@@ -72,11 +82,10 @@ class SocketChannel:
             await self.server.emit("bot_uttered", {"text": error.message}, to=sid)
 
     async def _on_disconnect(self, sid: str, _reason: str | None = None) -> None:
-        if sid in self._listeners:
-            _conversation, task = self._listeners.pop(sid)
-            task.cancel()
+        if listener := self._listeners.pop(sid, None):
+            listener.task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await task
+                await listener.task
 
     def _member(self, data: dict[str, Any]) -> str | None:
         custom = data.get("customData") or {}
@@ -84,23 +93,29 @@ class SocketChannel:
         return self._tokens.member_id(str(token)) if token else None
 
     async def _listen(self, sid: str, sender: str, member_id: str | None) -> None:
-        if sid in self._listeners:
-            if self._listeners[sid][0] == sender:
-                return
-            await self._on_disconnect(sid)
-        conversation_id = await self._intake.open(CHANNEL, sender, member_id)
-        ready = asyncio.Event()
-        task = asyncio.create_task(self._forward(sid, conversation_id, sender, ready))
-        self._listeners[sid] = (sender, task)
-        await ready.wait()
+        """Two events of a connection come at once, so the listener is there before anything is waited for: a second
+        one would send everything again."""
+        listener = self._listeners.get(sid)
+        if listener is None or listener.sender != sender:
+            if listener:
+                listener.task.cancel()
+            ready = asyncio.Event()
+            task = asyncio.create_task(self._forward(sid, sender, member_id, ready))
+            task.add_done_callback(lambda _done: ready.set())  # a broken one holds nobody up
+            listener = self._listeners[sid] = _Listener(sender, task, ready)
+        await listener.ready.wait()
 
-    async def _forward(self, sid: str, conversation_id: str, sender: str, ready: asyncio.Event) -> None:
-        async with self._bus.subscribe(f"conversation.{conversation_id}") as events:
-            ready.set()
-            await self._send_waiting(sid, sender)
-            async for _topic, data in events:
-                if data.get("kind") == "messages":
-                    await self._send_waiting(sid, sender)
+    async def _forward(self, sid: str, sender: str, member_id: str | None, ready: asyncio.Event) -> None:
+        while True:
+            conversation_id = await self._intake.open(CHANNEL, sender, member_id)
+            async with self._bus.subscribe(f"conversation.{conversation_id}") as events:
+                ready.set()
+                await self._send_waiting(sid, sender)
+                async for _topic, data in events:
+                    if data.get("kind") == "messages":
+                        await self._send_waiting(sid, sender)
+                    elif data.get("kind") == "moved":
+                        break  # linked to another conversation: what comes is told there
 
     async def _send_waiting(self, sid: str, sender: str) -> None:
         async with self._database.connect() as conn:

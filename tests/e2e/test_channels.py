@@ -1,7 +1,10 @@
 """What other people's clients see: Rasa's REST and socket.io shapes, true OpenAPI, and nobody else's data."""
 
 import asyncio
+import json
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,6 +13,7 @@ import socketio
 import yaml
 from openapi_spec_validator import validate
 
+from bot.setup.pages import node_environment
 from core.conversation.message import new_id
 from core.settings import HOME
 from tests.e2e.product import Product, Visitor
@@ -78,6 +82,18 @@ async def test_socket_io_speaks_to_public_widgets(kefu: Product) -> None:
     assert set(greeting) == {"text", "quick_replies"}
     assert all(set(item) == {"content_type", "title", "payload"} for item in greeting["quick_replies"])
     await client.disconnect()
+
+
+@pytest.mark.parametrize("transport", ["polling", "websocket"])
+def test_the_socket_io_client_from_npm_works_unmodified(kefu: Product, transport: str) -> None:
+    script = Path(__file__).with_name("socketio_client.mjs")
+    command = ["node", str(script), kefu.url, transport, "你好", "谢谢", "再见"]
+    done = subprocess.run(command, env=node_environment(), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    got = json.loads(done.stdout)
+    assert isinstance(got["sessionId"], str)
+    texts = [message["text"] for message in got["uttered"]]
+    assert len(set(texts)) == 3, "an answer to each line, and none twice"
 
 
 def test_somebody_elses_order_looks_like_one_that_does_not_exist(http: httpx.Client) -> None:
