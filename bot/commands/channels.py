@@ -7,9 +7,9 @@ from pathlib import Path
 from rich.console import Console
 
 from bot import vendors
+from connectors.bodies import Malformed
 from connectors.webhook.inbound import hear, pushed
 from connectors.webhook.pushes import Push, opened
-from connectors.wechat.crypto import Malformed
 from core.errors import InvalidInput
 
 console = Console(highlight=False)

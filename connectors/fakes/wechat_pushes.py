@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 import httpx
 
+from connectors.bodies import Malformed
 from connectors.fakes.wechat_rules import Bubble, Platform
-from connectors.wechat.crypto import Envelope, Malformed, sign
+from connectors.wechat.crypto import Envelope, sign
 from connectors.wechat.pushes import Format, Push, parse
 from connectors.wechat.replies import render
 

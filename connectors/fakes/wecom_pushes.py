@@ -7,8 +7,9 @@ from typing import Any
 
 import httpx
 
+from connectors.bodies import Malformed
 from connectors.fakes.wechat_pushes import SKEWED, TRIES, TRY_SECONDS, Flaw, Request
-from connectors.wechat.crypto import Envelope, Malformed, sign
+from connectors.wechat.crypto import Envelope, sign
 from connectors.wechat.pushes import Push, parse
 from connectors.wechat.replies import render
 from connectors.wecom.settings import CallbackSettings

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.background import BackgroundTasks
 
 from connectors import metrics
+from connectors.bodies import Malformed, read_body
 from connectors.intake import Intake
 from connectors.limits import TOO_FAST, Limits
 from connectors.protocol import DeliveryFailed
@@ -22,8 +23,6 @@ from connectors.webhook.receiving import Answer
 from connectors.webhook.settings import WebhookSettings
 from connectors.webhook.templates import CannotFill
 from connectors.webhook.verify import verify
-from connectors.wechat.callback import read_body
-from connectors.wechat.crypto import Malformed
 from core.conversation.message import Inbound
 from core.errors import InvalidInput
 

@@ -4,16 +4,16 @@ import httpx
 from fastapi import APIRouter
 from redis.asyncio import Redis
 
+from connectors.attachments import Attachments
 from connectors.intake import Intake
 from connectors.limits import Limits
 from connectors.media import MediaStore
+from connectors.pictures import Pictures
 from connectors.webhook.callback import Callback
 from connectors.webhook.client import WebhookApi
 from connectors.webhook.courier import WebhookCourier
 from connectors.webhook.fetching import Fetching
 from connectors.webhook.settings import WebhookSettings
-from connectors.wechat.attachments import Attachments
-from connectors.wechat.pictures import Pictures
 
 
 class WebhookChannel:

@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass, field
 from redis.exceptions import RedisError
 
 from connectors.media import MediaStore
+from connectors.pictures import Pictures
 from connectors.protocol import Pace, Parcel, TryAgain
 from connectors.texts import numbered, split, split_characters
 from connectors.webhook.client import WebhookApi
 from connectors.webhook.mapping import Mapping
 from connectors.webhook.sending import TextLimit
-from connectors.wechat.pictures import Pictures
 from core.conversation.message import Attachment, Message, new_id
 
 TEXT, BUTTONS, IMAGE, NOTHING = "text", "buttons", "image", "nothing"

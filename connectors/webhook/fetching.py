@@ -6,9 +6,9 @@ from dataclasses import replace
 import httpx
 import orjson
 
+from connectors.attachments import Attachments
 from connectors.webhook.inbound import Heard
 from connectors.webhook.sending import Media
-from connectors.wechat.attachments import Attachments
 from core.conversation.message import Attachment, Inbound
 
 FETCH_SECONDS = 2.0  # many vendors wait three seconds for their acknowledgement

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+from connectors.bodies import Malformed
 from connectors.webhook.mapping import Mapping
 from connectors.webhook.pushes import Push
 from connectors.webhook.receiving import AttachmentAt, Message
-from connectors.wechat.crypto import Malformed
 from core.conversation.message import Allowance, Attachment, Inbound, Proof
 
 MAX_ID = 96

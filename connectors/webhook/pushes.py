@@ -11,10 +11,10 @@ import orjson
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
 
+from connectors.bodies import Malformed
 from connectors.webhook.mapping import Mapping as MappingFile
 from connectors.webhook.receiving import Decrypt, Place
 from connectors.webhook.templates import SECRETS, Values
-from connectors.wechat.crypto import Malformed
 from core.errors import Unauthorized
 
 BLOCK = 16

@@ -8,16 +8,16 @@ from dataclasses import replace
 import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
-from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from connectors import metrics
 from connectors.answers import answered
+from connectors.bodies import Malformed, read_body
 from connectors.delivery import Delivery, Held
 from connectors.intake import Intake
 from connectors.limits import TOO_FAST, Limits
 from connectors.wechat import replies
-from connectors.wechat.crypto import Envelope, Malformed, Signature, Stamp
+from connectors.wechat.crypto import Envelope, Signature, Stamp
 from connectors.wechat.details import Details
 from connectors.wechat.inbound import hear
 from connectors.wechat.patience import Patience
@@ -28,9 +28,7 @@ from core.conversation.inbox import Accepted
 from core.conversation.lease import BOT
 from core.conversation.message import Message
 from core.conversation.states import DONE
-from core.errors import InvalidInput, TooLarge
-
-MAX_BYTES = 256 * 1024
+from core.errors import InvalidInput
 
 OwnerOf = Callable[[str], Awaitable[str]]
 
@@ -174,19 +172,6 @@ class Callback:
         if self._envelope:
             content = replies.seal(content, push.format, self._envelope, self._signature)
         return Response(content, media_type=f"application/{push.format}")
-
-
-async def read_body(request: Request) -> bytes:
-    """Raises TooLarge, and Malformed when the vendor breaks off."""
-    body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_BYTES:
-                raise TooLarge(f"a push has at most {MAX_BYTES} bytes")
-    except ClientDisconnect as error:
-        raise Malformed("the push broke off") from error
-    return bytes(body)
 
 
 def _success() -> Response:

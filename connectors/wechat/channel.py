@@ -4,17 +4,17 @@ import httpx
 from fastapi import APIRouter
 from redis.asyncio import Redis
 
+from connectors.attachments import Attachments
 from connectors.delivery import Delivery
 from connectors.intake import Intake
 from connectors.limits import Limits
 from connectors.media import MediaStore
-from connectors.wechat.attachments import Attachments
+from connectors.pictures import Pictures
 from connectors.wechat.callback import Callback, OwnerOf
 from connectors.wechat.client import WechatApi
 from connectors.wechat.courier import WechatCourier
 from connectors.wechat.details import Details
 from connectors.wechat.menus import Menus
-from connectors.wechat.pictures import Pictures
 from connectors.wechat.settings import WechatSettings
 from core.bus import Bus
 
@@ -37,7 +37,7 @@ class WechatChannel:
         self._settings = settings
         self._api = WechatApi(settings, redis, transport)
         self._menus = Menus(settings.app_id, redis)
-        self._pictures = Pictures(settings.app_id, self._api, media, redis, transport)
+        self._pictures = Pictures(f"wechat:{settings.app_id}", self._api, media, redis, transport)
         self._attachments = Attachments(channel, settings.app_secret.get_secret_value(), self._api, media)
         self._details = Details(settings, redis, self._api, self._attachments, self._menus)
         self.courier = WechatCourier(channel, settings.variant, self._api, media, self._pictures, self._menus)

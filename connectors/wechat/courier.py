@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from redis.exceptions import RedisError
 
 from connectors.media import MediaStore
+from connectors.pictures import Pictures
 from connectors.protocol import DeliveryFailed, Pace, Parcel, TryAgain
 from connectors.texts import numbered, split
 from connectors.wechat.client import WechatApi
 from connectors.wechat.menus import Menus
-from connectors.wechat.pictures import Pictures
 from connectors.wechat.settings import Variant
 from core.conversation.message import Attachment, Button, Message
 

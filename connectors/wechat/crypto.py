@@ -16,19 +16,13 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from core.errors import KefuError, SettingsError, Unauthorized
+from connectors.bodies import Malformed
+from core.errors import SettingsError, Unauthorized
 
 BLOCK = 32
 RANDOM_BYTES = 16
 HEAD = RANDOM_BYTES + 4
 KEY_CHARACTERS = 43
-
-
-class Malformed(KefuError):
-    """What came is not what this vendor sends: it cannot be decoded, decrypted or parsed."""
-
-    code = "malformed"
-    status = 400
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from connectors.attachments import Attachments
 from connectors.protocol import DeliveryFailed
-from connectors.wechat.attachments import Attachments
 from connectors.wechat.client import WechatApi
 from connectors.wechat.inbound import Heard
 from connectors.wechat.menus import Menus

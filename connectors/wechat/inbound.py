@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from connectors.wechat.crypto import Malformed
+from connectors.bodies import Malformed
 from connectors.wechat.pushes import Push
 from core.conversation.message import Allowance, Attachment, Inbound, Kind
 

@@ -9,7 +9,7 @@ import orjson
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from connectors.wechat.crypto import Malformed
+from connectors.bodies import Malformed
 
 Format = Literal["xml", "json"]
 

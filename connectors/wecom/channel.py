@@ -11,14 +11,14 @@ from fastapi.responses import PlainTextResponse, Response
 from redis.asyncio import Redis
 
 from connectors import metrics
+from connectors.attachments import Attachments
+from connectors.bodies import Malformed, read_body
 from connectors.intake import Intake
 from connectors.limits import TOO_FAST, Limits
 from connectors.media import MediaStore
-from connectors.wechat.attachments import Attachments
-from connectors.wechat.callback import read_body
-from connectors.wechat.crypto import Malformed, Stamp
+from connectors.pictures import Pictures
+from connectors.wechat.crypto import Stamp
 from connectors.wechat.inbound import Heard
-from connectors.wechat.pictures import Pictures
 from connectors.wechat.pushes import Push
 from connectors.wecom.callback import Callback, Text, stamp
 from connectors.wecom.client import WeComClient

@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Sequence
 from redis.asyncio import Redis
 
 from connectors.media import MediaStore
+from connectors.pictures import Pictures
 from connectors.protocol import Pace, Parcel, Undeliverable
 from connectors.texts import numbered, split
-from connectors.wechat.pictures import Pictures
 from connectors.wecom.attempts import Attempt, Attempts
 from connectors.wecom.client import WeComClient
 from connectors.wecom.errors import Refused

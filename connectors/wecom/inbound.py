@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta, timezone
 
-from connectors.wechat.crypto import Malformed
+from connectors.bodies import Malformed
 from connectors.wechat.inbound import GREET, MAX_ID, Heard
 from connectors.wechat.inbound import hear as hear_message
 from connectors.wechat.pushes import Push

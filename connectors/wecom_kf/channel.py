@@ -10,14 +10,14 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import PlainTextResponse, Response
 
 from connectors import metrics
+from connectors.attachments import Attachments
+from connectors.bodies import read_body
 from connectors.intake import Intake
 from connectors.limits import Limits
 from connectors.media import MediaStore
-from connectors.wechat.attachments import Attachments
-from connectors.wechat.callback import read_body
+from connectors.pictures import Pictures
 from connectors.wechat.crypto import Stamp
 from connectors.wechat.menus import Menus
-from connectors.wechat.pictures import Pictures
 from connectors.wecom.callback import Callback, Text, stamp
 from connectors.wecom.client import WeComClient
 from connectors.wecom_kf.codes import Codes

@@ -7,10 +7,10 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from connectors.media import MediaStore
+from connectors.pictures import Pictures
 from connectors.protocol import Pace, Parcel, TryAgain
 from connectors.texts import numbered
 from connectors.wechat.menus import Menus
-from connectors.wechat.pictures import Pictures
 from connectors.wecom.attempts import Attempt, Attempts
 from connectors.wecom.client import WeComClient
 from connectors.wecom.courier import shown

@@ -8,11 +8,11 @@ from typing import Any
 import structlog
 
 from connectors import metrics
+from connectors.attachments import Attachments
+from connectors.bodies import Malformed
 from connectors.intake import Intake
 from connectors.limits import TOO_FAST, Limits
 from connectors.protocol import DeliveryFailed
-from connectors.wechat.attachments import Attachments
-from connectors.wechat.crypto import Malformed
 from connectors.wechat.menus import Menus
 from connectors.wecom.client import WeComClient
 from connectors.wecom_kf.codes import Codes

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.wechat.crypto import Malformed
+from connectors.bodies import Malformed
 from connectors.wechat.inbound import GREET
 from core.conversation.message import Allowance, Attachment, Inbound, Kind
 

@@ -8,11 +8,11 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connectors.bodies import Malformed
 from connectors.webhook.inbound import MAX_ID, hear, pushed
 from connectors.webhook.pushes import Push, opened
 from connectors.webhook.templates import Body, CannotFill, Template
 from connectors.webhook.verify import verify
-from connectors.wechat.crypto import Malformed
 from core.errors import Unauthorized
 from tests.connectors.webhook.vendor import example, mapping, payload
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from starlette.datastructures import Headers
 
+from connectors.bodies import Malformed
 from connectors.webhook.mapping import Mapping
 from connectors.webhook.pushes import Push, opened
 from connectors.webhook.verify import verify
-from connectors.wechat.crypto import Malformed
 from core.errors import KefuError, Unauthorized
 from tests.connectors.webhook.vendor import mapping
 

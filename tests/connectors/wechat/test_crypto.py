@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from wechatpy.crypto import PrpCrypto, WeChatCrypto
 from wechatpy.utils import check_signature
 
-from connectors.wechat.crypto import Envelope, Malformed, Signature, Stamp, sign
+from connectors.bodies import Malformed
+from connectors.wechat.crypto import Envelope, Signature, Stamp, sign
 from connectors.wechat.pushes import parse
 from connectors.wechat.replies import seal
 from core.errors import SettingsError, Unauthorized

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.wechat.crypto import Malformed
+from connectors.bodies import Malformed
 from connectors.wechat.inbound import Heard, hear
 from connectors.wechat.pushes import Push, parse
 from core.conversation.message import Allowance, Attachment, Inbound

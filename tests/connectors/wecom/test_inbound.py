@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.wechat.crypto import Malformed
+from connectors.bodies import Malformed
 from connectors.wechat.pushes import Push, parse
 from connectors.wecom.inbound import hear
 

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.wechat.crypto import Malformed
+from connectors.bodies import Malformed
 from connectors.wecom_kf.inbound import Entered, Failed, Said, StateChanged, Written, account_of, hear
 
 ITEMS = json.loads((Path(__file__).parent / "payloads" / "sync_msg.json").read_text())["msg_list"]

@@ -1,4 +1,4 @@
-"""Pictures that we send: uploaded to WeChat once, and known there for three days."""
+"""Pictures that we send: uploaded to the vendor once, and known there for three days."""
 
 from typing import Protocol
 
@@ -11,7 +11,7 @@ from connectors.protocol import Undeliverable
 from core.bus import PREFIX
 from core.errors import InvalidInput, NotFound
 
-KEPT_SECONDS = 3 * 24 * 3600 - 3600  # WeChat's three days, less the time that a message may wait
+KEPT_SECONDS = 3 * 24 * 3600 - 3600  # the vendors' three days, less the time that a message may wait
 TAKEN = frozenset({"image/jpeg", "image/png", "image/gif", "image/bmp"})
 MAX_BYTES = 10 * 1024 * 1024
 TIMEOUT_SECONDS = 8.0
@@ -28,15 +28,17 @@ class Uploads(Protocol):
 
 
 class Pictures:
+    """`account`: whose pictures they are at the vendor; part of the keys in Redis."""
+
     def __init__(
         self,
-        app_id: str,
+        account: str,
         api: Uploads,
         media: MediaStore,
         redis: Redis,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._prefix = f"{PREFIX}wechat:{app_id}:picture:"
+        self._prefix = f"{PREFIX}picture:{account}:"
         self._api = api
         self._media = media
         self._redis = redis
@@ -46,7 +48,7 @@ class Pictures:
         await self._web.aclose()
 
     async def stored(self, media_id: str) -> str | None:
-        """WeChat's id of a stored picture; None when it is gone or WeChat does not take its type. Raises TryAgain."""
+        """The vendor's id of a stored picture; None when it is gone or of a type that is not taken. Raises TryAgain."""
         known = await self._redis.get(self._prefix + media_id)
         if isinstance(known, bytes):
             return known.decode()
@@ -57,7 +59,7 @@ class Pictures:
         return await self._uploaded(media, content) if media.type in TAKEN else None
 
     async def elsewhere(self, url: str) -> str | None:
-        """WeChat's id of a picture of the web; None when it cannot be had. Raises TryAgain."""
+        """The vendor's id of a picture of the web; None when it cannot be had. Raises TryAgain."""
         if not url.startswith(("https://", "http://")):
             return None
         try:
@@ -80,7 +82,7 @@ class Pictures:
         try:
             vendor_id = await self._api.upload(content, media.filename, media.type)
         except Undeliverable as error:
-            logger.warning("WeChat does not take a picture", error=error.message)
+            logger.warning("the vendor does not take a picture", error=error.message)
             return None
         await self._redis.set(self._prefix + media.id, vendor_id, ex=KEPT_SECONDS)
         return vendor_id

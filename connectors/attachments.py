@@ -1,4 +1,4 @@
-"""What customers send beside words: fetched from WeChat and kept, at once or when somebody first looks at it."""
+"""What customers send beside words: fetched from the vendor and kept, at once or when somebody first looks at it."""
 
 import asyncio
 from dataclasses import replace
@@ -26,7 +26,7 @@ class Downloads(Protocol):
 
 
 class Attachments:
-    """`secret` signs the links to what could not be fetched in time; WeChat keeps it for three days."""
+    """`secret` signs the links to what could not be fetched in time; vendors keep it for three days."""
 
     def __init__(self, channel: str, secret: str, api: Downloads, media: MediaStore) -> None:
         self._path = f"/channels/{channel}/media"
@@ -35,7 +35,7 @@ class Attachments:
         self._media = media
 
     async def keep(self, attachment: Attachment, vendor_id: str, seconds: float) -> Attachment:
-        """With the content in our store. When WeChat is slow or down, with a link that fetches it later."""
+        """With the content in our store. When the vendor is slow or down, with a link that fetches it later."""
         try:
             async with asyncio.timeout(seconds):
                 kept = await self._media.put(await self._api.download(vendor_id))
@@ -48,7 +48,7 @@ class Attachments:
         return replace(attachment, media_id=kept.id, url=None)
 
     def router(self) -> APIRouter:
-        api = APIRouter(tags=["WeChat"])
+        api = APIRouter(tags=["Media"])
 
         @api.get(self._path + "/{link}", status_code=307, response_class=RedirectResponse)
         async def late(link: str) -> RedirectResponse:
@@ -60,7 +60,7 @@ class Attachments:
             try:
                 kept = await self._media.put(await self._api.download(str(vendor_id)))
             except DeliveryFailed as error:
-                raise Unavailable(f"暂时无法从微信取回文件: {error.message}") from error
+                raise Unavailable(f"暂时无法从顾客所在的渠道取回文件: {error.message}") from error
             return RedirectResponse(self._media.path(kept.id))
 
         return api
