@@ -2,11 +2,16 @@
 
 import asyncio
 
+from redis.exceptions import RedisError
 from rich.console import Console
 from rich.table import Table
 
 from bot.commands.database import using_database
+from core.bus import Bus
 from core.conversation import identity
+from core.conversation.identity import Link
+from core.settings import load_settings
+from handoff.links import announce_undone
 
 BY_COMMAND = "command"
 console = Console(highlight=False)
@@ -28,8 +33,25 @@ def show(conversation_id: str | None, limit: int) -> None:
 
 def undo(link_id: str) -> None:
     """Raises NotFound."""
-    link = asyncio.run(using_database(lambda conn: identity.do_unlink(conn, link_id, BY_COMMAND)))
+    asyncio.run(_undo(link_id))
+
+
+async def _undo(link_id: str) -> None:
+    link = await using_database(lambda conn: identity.do_unlink(conn, link_id, BY_COMMAND))
     if link.undone_at:
         console.print("这条关联之前已经撤销 · undone before")
     else:
         console.print("已撤销，双方各回各的会话 · undone: both are back in conversations of their own")
+    await _tell(link)
+
+
+async def _tell(link: Link) -> None:
+    """Open pages follow at once, where Redis is there to tell them."""
+    bus = Bus(load_settings().redis_url)
+    try:
+        await bus.redis.ping()
+        await announce_undone(bus, link)
+    except (RedisError, OSError):
+        console.print("连不上 Redis，打开着的页面刷新后才会跟上 · no Redis: pages that are open follow once reloaded")
+    finally:
+        await bus.close()
