@@ -60,5 +60,7 @@ class Feed:
         """Messages after the cursor: those the event carries if they follow on it, else from the database."""
         if told is None or (told and told[0]["seq"] > cursor + 1):
             async with self._database.connect() as conn:
-                told = [m.as_json() for m in await transcript.read(conn, conversation_id, after=cursor)]
+                told = [
+                    m.as_json() for m in await transcript.read(conn, conversation_id, after=cursor, for_customer=True)
+                ]
         return [message for message in told if message["seq"] > cursor]

@@ -61,7 +61,7 @@ def router(
         if after:
             await customers.seen(customer, conversation_id, after)
         async with database.connect() as conn:
-            page = await transcript.read(conn, conversation_id, after=after, limit=limit + 1)
+            page = await transcript.read(conn, conversation_id, after=after, limit=limit + 1, for_customer=True)
         return {
             "conversation_id": conversation_id,
             "messages": [media.with_links(message.as_json()) for message in page[:limit]],

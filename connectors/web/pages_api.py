@@ -98,7 +98,7 @@ def router(
     ) -> dict[str, Any]:
         conversation_id = await conversation_of(tokens.bearer(authorization))
         async with database.connect() as conn:
-            page = await transcript.read(conn, conversation_id, before=before, limit=limit + 1)
+            page = await transcript.read(conn, conversation_id, before=before, limit=limit + 1, for_customer=True)
         shown = page[-limit:]
         delivered.mark(CHANNEL, (m.id for m in shown if m.direction == "out" and m.channel == CHANNEL))
         return {

@@ -3,20 +3,37 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation.message import Attachment, Button, Message
-from core.storage.tables import messages
+from core.storage.tables import identities, messages
 
 LIMIT = 200
+_LEADS_HERE = exists().where(
+    identities.c.channel == messages.c.channel,
+    identities.c.sender == messages.c.sender,
+    identities.c.conversation_id == messages.c.conversation_id,
+)
 
 
 async def read(
-    conn: AsyncConnection, conversation_id: str, *, after: int = 0, before: int | None = None, limit: int = LIMIT
+    conn: AsyncConnection,
+    conversation_id: str,
+    *,
+    after: int = 0,
+    before: int | None = None,
+    limit: int = LIMIT,
+    for_customer: bool = False,
 ) -> list[Message]:
-    """Messages with `after < seq < before`, oldest first; with `before` the newest `limit` of them."""
+    """Messages with `after < seq < before`, oldest first; with `before` the newest `limit` of them.
+
+    `for_customer`: without what was said by and to somebody who does not lead here any more. A link that was undone was
+    wrong, so the two are strangers; agents still see what was said.
+    """
     query = select(messages).where(messages.c.conversation_id == conversation_id, messages.c.seq > after)
+    if for_customer:
+        query = query.where(_LEADS_HERE)
     if before is None:
         rows: Sequence[Row[Any]] = (await conn.execute(query.order_by(messages.c.seq).limit(limit))).all()
     else:

@@ -179,6 +179,19 @@ async def test_what_was_said_stays_where_it_was_said(database: Database) -> None
         assert [m.text for m in await transcript.read(conn, stranger)] == ["我的秘密"]
 
 
+async def test_after_a_link_is_undone_the_customers_do_not_see_each_other(database: Database) -> None:
+    app = await opened(database, "app", "a", MEMBER)
+    await opened(database, "mini", "o")
+    async with database.begin() as conn:
+        await inbox.do_accept(conn, Inbound("app", "1", "a", "我的"))
+        await inbox.do_accept(conn, Inbound("mini", "2", "o", "别人的", proofs=(MEMBER,)))
+        assert len(await transcript.read(conn, app, for_customer=True)) == 2
+        (link,) = await identity.links_of(conn, app)
+        await identity.do_unlink(conn, link.id, "agent:1")
+        assert [m.text for m in await transcript.read(conn, app, for_customer=True)] == ["我的"]
+        assert len(await transcript.read(conn, app)) == 2
+
+
 async def test_proofs_are_not_stored_in_the_clear(database: Database) -> None:
     await opened(database, "app", "a", PHONE)
     async with database.connect() as conn:
