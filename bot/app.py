@@ -30,6 +30,7 @@ from bot.handover import Handover
 from bot.model_switch import ModelSwitch, active, load_sentiment
 from bot.rasa_client import Assistant
 from bot.understanding import Understanding, load_risk_terms
+from connectors.intake import Intake
 from connectors.media import MediaStore
 from core.bus import Bus
 from core.conversation.message import Button, Reply
@@ -171,7 +172,8 @@ def _add_routes(app: FastAPI, parts: Parts, presence: Presence, facts: ShopFacts
     app.include_router(action_server.router(action_server.build_executor(services), settings.action_token))
     if settings.demo and settings.backend == "demo":
         shown = [demo.DemoMember.model_validate(vars(member)) for member in demo_members()]
-        app.include_router(demo.router(shop.members, channels.tokens_of(settings), shown))
+        intake, tokens = Intake(database, bus), channels.tokens_of(settings)
+        app.include_router(demo.router(shop.members, tokens, intake, shown))
     assert settings.pages_dir is not None
     widget_origins = settings.widget_origins or (LOCAL_SITES if settings.demo else ())
     app.include_router(pages.router(settings.pages_dir, widget_origins))

@@ -39,5 +39,4 @@ def account(settings: Settings) -> Wechat:
 def create_app() -> FastAPI:
     """What uvicorn starts: WeChat's API, and the phone at `/`."""
     settings = load_settings()
-    callback = f"http://{settings.host}:{settings.port}/channels/{NAME}/callback"
-    return demo(account(settings), callback, settings.brand)
+    return demo(account(settings), f"http://{settings.host}:{settings.port}", NAME, settings.brand)

@@ -33,14 +33,19 @@ class Linked(BaseModel):
     conversation_id: str
 
 
+async def linked(intake: Intake, tokens: Tokens, token: str) -> Linked:
+    """Raises Unauthorized for a token that the shop did not sign."""
+    channel, sender, proofs = tokens.link(token)
+    return Linked(conversation_id=await intake.open(channel, sender, proofs=proofs))
+
+
 def router(intake: Intake, tokens: Tokens, codes: PhoneCodes) -> APIRouter:
     api = APIRouter(prefix="/api/identity", tags=["Identity"])
 
     @api.post("/link")
     async def link(request: LinkRequest) -> Linked:
         """Whose a channel's customer is, says the shop: the conversation of whoever proved the same goes on there."""
-        channel, sender, proofs = tokens.link(request.token)
-        return Linked(conversation_id=await intake.open(channel, sender, proofs=proofs))
+        return await linked(intake, tokens, request.token)
 
     @api.post("/phone", status_code=202)
     async def send_code(request: PhoneRequest, authorization: Authorization) -> dict[str, str]:

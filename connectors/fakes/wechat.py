@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI, Request, UploadFile
 from fastapi.responses import JSONResponse, Response
 from starlette.types import Lifespan
 
+from connectors.fakes.wechat_logins import DemoLogins
 from connectors.fakes.wechat_phone import Phones
 from connectors.fakes.wechat_pushes import Pushes
 from connectors.fakes.wechat_rules import Platform, Refused
@@ -82,8 +83,8 @@ def create(platform: Platform, lifespan: Lifespan[FastAPI] | None = None) -> Fas
     return app
 
 
-def demo(account: WechatSettings, callback_url: str, name: str) -> FastAPI:
-    """The API with a phone in the browser at `/`, which writes to Kefu at `callback_url`; `name` is the account's."""
+def demo(account: WechatSettings, kefu_url: str, channel: str, name: str) -> FastAPI:
+    """The API with a phone in the browser at `/`, which writes to this channel of Kefu; `name` is the account's."""
     platform = Platform(account)
     http = httpx.AsyncClient(trust_env=False)
 
@@ -93,8 +94,8 @@ def demo(account: WechatSettings, callback_url: str, name: str) -> FastAPI:
             yield
 
     app = create(platform, lifespan)
-    app.include_router(Phones(platform, Pushes(platform, callback_url, http), name).router())
-
+    pushes = Pushes(platform, f"{kefu_url}/channels/{channel}/callback", http)
+    app.include_router(Phones(platform, pushes, DemoLogins(kefu_url, channel, http), name).router())
     return app
 
 

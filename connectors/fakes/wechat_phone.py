@@ -13,6 +13,7 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import HTMLResponse, Response
 from pydantic import BaseModel, Field
 
+from connectors.fakes.wechat_logins import DemoLogins, Member
 from connectors.fakes.wechat_pushes import Pushes
 from connectors.fakes.wechat_rules import Bubble, Customer, Platform, Refused, State
 from core.errors import InvalidInput, NotFound, TooLarge
@@ -36,6 +37,10 @@ class Deed(BaseModel):
     key: str = Field("", max_length=128)
 
 
+class Login(BaseModel):
+    member_id: str = Field(max_length=64)
+
+
 class Health(BaseModel):
     state: State
 
@@ -46,9 +51,10 @@ class Phones:
     `pushes` run beside the request: WeChat, too, shows a message before it has told the account of it.
     """
 
-    def __init__(self, platform: Platform, pushes: Pushes, name: str) -> None:
+    def __init__(self, platform: Platform, pushes: Pushes, logins: DemoLogins, name: str) -> None:
         self._platform = platform
         self._pushes = pushes
+        self._logins = logins
         self._name = name
         self._changed = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
@@ -91,6 +97,16 @@ class Phones:
                 said = "你已关注该公众号" if customer.follows else "你已取消关注"
                 self._platform.show(open_id, Bubble(0, "platform", "", said))
             self._push(open_id, "event", Event=deed.event, EventKey=deed.key)
+
+        @routes.get("/phone/members")
+        async def members() -> dict[str, list[Member]]:
+            return {"members": await self._logins.members()}
+
+        @routes.post("/phone/{open_id}/login", status_code=202)
+        async def log_in(open_id: OpenId, login: Login) -> None:
+            member = await self._logins.log_in(open_id, login.member_id)
+            self._platform.customer(open_id).member_id = member.member_id
+            self._platform.show(open_id, Bubble(0, "platform", "", f"你在商城网页里登录为{member.name}"))
 
         @routes.get("/phone/{open_id}/bubbles")
         async def bubbles(open_id: OpenId, after: int = 0, seen: str = "") -> dict[str, Any]:
@@ -144,6 +160,7 @@ class Phones:
             "state": self._platform.state,
             "variant": self._platform.account.variant,
             "follows": customer.follows,
+            "member": customer.member_id,
             "left": sum(window.left for window in windows),
             "typing": customer.typing_until > now,
         }

@@ -56,8 +56,11 @@ class Bubble:
 
 @dataclass
 class Customer:
+    """`member_id`: whom they have logged in as on the shop's pages, which WeChat shows and does not know."""
+
     open_id: str
     union_id: str
+    member_id: str = ""
     follows: bool = True
     takes_messages: bool = True
     after_message: Window = field(default_factory=Window)

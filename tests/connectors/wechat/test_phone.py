@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ import httpx
 import pytest
 
 from connectors.fakes import wechat as fake
+from connectors.fakes.wechat_logins import DemoLogins
 from connectors.fakes.wechat_phone import Phones
 from connectors.fakes.wechat_pushes import OUT_OF_ORDER, TRIES, Pushes
 from connectors.fakes.wechat_rules import Platform
@@ -19,17 +21,25 @@ from connectors.wechat.pushes import Push, parse
 from tests.contracts.connectors.wechat import AES_KEY, account
 
 OPEN_ID = "oia2TjuEGTNoeX76QEjQNrcURxG8"
+LIN = {"member_id": "m1", "name": "林晓", "level": "金卡", "note": "有一单退款"}
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
 
 
 @dataclass
 class Kefu:
-    """What was pushed, and what is answered."""
+    """What was pushed, and what is answered; who logged in, if the demo shop is there."""
 
     answer: bytes | Exception = b"success"
     pushed: list[Push] = field(default_factory=list)
+    shop: int = 200
+    logged_in: list[dict[str, str]] = field(default_factory=list)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/api/demo/members":
+            return httpx.Response(self.shop, json={"members": [LIN]})
+        if request.url.path == "/api/demo/link":
+            self.logged_in.append(json.loads(request.content))
+            return httpx.Response(200, json={"conversation_id": "c1"})
         sealed = parse(request.content).get("Encrypt")
         self.pushed.append(parse(Envelope(AES_KEY, account().app_id).open(sealed)))
         if isinstance(self.answer, Exception):
@@ -47,7 +57,8 @@ async def phone(kefu: Kefu) -> AsyncIterator[httpx.AsyncClient]:
     platform = Platform(account())
     app = fake.create(platform)
     async with httpx.AsyncClient(transport=httpx.MockTransport(kefu)) as http:
-        app.include_router(Phones(platform, Pushes(platform, "http://kefu/callback", http), "小满优选").router())
+        pushes, logins = Pushes(platform, "http://kefu/callback", http), DemoLogins("http://kefu", "wechat", http)
+        app.include_router(Phones(platform, pushes, logins, "小满优选").router())
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://fake") as client:
             yield client
 
@@ -105,3 +116,20 @@ async def test_a_push_without_an_answer_comes_three_times(phone: httpx.AsyncClie
 @pytest.mark.parametrize("body", [b"", b"not a picture"])
 async def test_what_is_no_picture_is_refused(phone: httpx.AsyncClient, body: bytes) -> None:
     assert (await phone.post(f"/phone/{OPEN_ID}/picture", content=body)).status_code == 422
+
+
+async def test_a_customer_logs_in_as_a_member_of_the_demo_shop(phone: httpx.AsyncClient, kefu: Kefu) -> None:
+    assert (await phone.get("/phone/members")).json() == {"members": [LIN]}
+    assert (await phone.post(f"/phone/{OPEN_ID}/login", json={"member_id": "m1"})).status_code == 202
+    assert kefu.logged_in == [{"member_id": "m1", "channel": "wechat", "sender": OPEN_ID}]
+    news = (await phone.get(f"/phone/{OPEN_ID}/bubbles")).json()
+    assert news["status"]["member"] == "m1"
+    assert "林晓" in news["bubbles"][0]["text"]
+
+
+async def test_nobody_logs_in_as_a_stranger_or_without_the_demo_shop(phone: httpx.AsyncClient, kefu: Kefu) -> None:
+    assert (await phone.post(f"/phone/{OPEN_ID}/login", json={"member_id": "m2"})).status_code == 404
+    kefu.shop = 404
+    assert (await phone.get("/phone/members")).json() == {"members": []}
+    assert (await phone.post(f"/phone/{OPEN_ID}/login", json={"member_id": "m1"})).status_code == 404
+    assert kefu.logged_in == []
