@@ -45,9 +45,13 @@ class Feed:
                         yield Item("moved", {})
                         return
                     case _:
-                        for message in await self._newer(conversation_id, cursor, pending.get("messages")):
-                            cursor = message["seq"]
-                            yield Item("message", message)
+                        newer = await self._newer(conversation_id, cursor, pending.get("messages"))
+                        while newer:
+                            for message in newer:
+                                cursor = message["seq"]
+                                yield Item("message", message)
+                            is_page = len(newer) >= transcript.LIMIT  # more may wait behind it
+                            newer = await self._newer(conversation_id, cursor, None) if is_page else []
                 try:
                     async with asyncio.timeout(LOOK_AGAIN_SECONDS):
                         _topic, pending = await anext(events)

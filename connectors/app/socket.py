@@ -18,14 +18,13 @@ from connectors.app.rest import PREFIX
 from connectors.feed import Feed
 from connectors.intake import MAX_TEXT
 from connectors.media import MediaStore
-from core.errors import InvalidInput, KefuError, Unauthorized
+from core.errors import InvalidInput, KefuError, TooLarge, Unauthorized
 
 T = TypeVar("T")
 
 HELLO_SECONDS = 10.0
 LONGEST_FRAME = 16 * 1024
-UNAUTHORIZED = 4401  # close codes of our own: 4000 + HTTP status
-INVALID = 4422
+CLOSED = 4000  # close codes of our own: this and an HTTP status
 MOVED = 4301
 
 
@@ -64,12 +63,9 @@ def router(customers: Customers, feed: Feed, presence: Presence, media: MediaSto
         with contextlib.suppress(WebSocketDisconnect):
             try:
                 await _Session(websocket, customers, feed, presence, media).run()
-            except Unauthorized as error:
+            except KefuError as error:
                 await _send(websocket, {"type": "error", **error.as_json()["error"]})
-                await websocket.close(UNAUTHORIZED)
-            except InvalidInput as error:
-                await _send(websocket, {"type": "error", **error.as_json()["error"]})
-                await websocket.close(INVALID)
+                await websocket.close(CLOSED + error.status)
 
     return api
 
@@ -149,7 +145,7 @@ async def _frame(websocket: WebSocket) -> str | bytes:
         raise WebSocketDisconnect(received.get("code", 1000))
     raw: str | bytes = received.get("text") or received.get("bytes") or b""
     if len(raw) > LONGEST_FRAME:
-        raise InvalidInput("这一帧太大了")
+        raise TooLarge(f"这一帧太大了，最大 {LONGEST_FRAME // 1024} KB")
     return raw
 
 

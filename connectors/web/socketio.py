@@ -5,6 +5,7 @@ What is emitted is exactly what those widgets read: an extra key makes some of t
 
 import asyncio
 import contextlib
+import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from core.storage.database import Database
 
 CHANNEL = "socketio"
 MAX_SESSION_ID = 64
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")  # NUL, and halves of surrogates
 
 logger = structlog.get_logger()
 
@@ -64,24 +66,27 @@ class SocketChannel:
         self.server.on("user_uttered", self._on_user_uttered)
         self.server.on("disconnect", self._on_disconnect)
 
-    async def _on_session_request(self, sid: str, data: dict[str, Any] | None = None) -> None:
+    # Whoever is connected sends what they like, as many values as they like: an event's data is read, never trusted.
+
+    async def _on_session_request(self, sid: str, data: object = None, *_more: object) -> None:
         session_id = _session_id(data) or uuid.uuid4().hex
         await self.server.emit("session_confirm", session_id, to=sid)
         await self._listen(sid, _sender(session_id, None), None)
 
-    async def _on_user_uttered(self, sid: str, data: dict[str, Any]) -> None:
+    async def _on_user_uttered(self, sid: str, data: object = None, *_more: object) -> None:
+        said = data if isinstance(data, dict) else {}
         session_id = _session_id(data) or sid
         try:
-            member_id = self._member(data)
+            member_id = self._member(said)
             sender = _sender(session_id, member_id)
             await self._limits.check(CHANNEL, sender)
             await self._listen(sid, sender, member_id)
-            text = str(data.get("message") or "")
+            text = str(said.get("message") or "").encode(errors="replace").decode()  # an emoji may be cut in half
             await self._intake.accept(Inbound(CHANNEL, uuid.uuid4().hex, sender, text, member_id=member_id))
         except KefuError as error:
             await self.server.emit("bot_uttered", {"text": error.message}, to=sid)
 
-    async def _on_disconnect(self, sid: str, _reason: str | None = None) -> None:
+    async def _on_disconnect(self, sid: str, *_reason: object) -> None:
         if listener := self._listeners.pop(sid, None):
             listener.task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -140,9 +145,11 @@ def as_widget(message: Message) -> list[dict[str, Any]]:
     return items
 
 
-def _session_id(data: dict[str, Any] | None) -> str | None:
+def _session_id(data: object) -> str | None:
+    """None also for an id that cannot be stored."""
     value = data.get("session_id") if isinstance(data, dict) else None
-    return str(value)[:MAX_SESSION_ID] if value else None
+    session_id = str(value or "")[:MAX_SESSION_ID]
+    return session_id if session_id and not UNSTORABLE.search(session_id) else None
 
 
 def _sender(session_id: str, member_id: str | None) -> str:

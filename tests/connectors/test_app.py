@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-import socket
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,7 +10,6 @@ import httpx
 import jwt
 import orjson
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -29,6 +28,7 @@ from core.conversation import identity, lease, outbox
 from core.conversation.message import Message, Proof, Reply
 from core.errors import Unavailable
 from core.storage.database import Database
+from tests.serving import served
 
 KEY = "the member key that only the shop has"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
@@ -41,11 +41,11 @@ def token(sub: str = "m1", **claims: Any) -> str:
 class Shop:
     """Kefu's side of the app's channel on a port of its own, and a gateway that answers by hand."""
 
-    def __init__(self, database: Database, bus: Bus, port: int) -> None:
+    def __init__(self, database: Database, bus: Bus, address: str) -> None:
         self.database = database
         self.bus = bus
-        self.http = f"http://127.0.0.1:{port}"
-        self.ws = f"ws://127.0.0.1:{port}/channels/app/socket"
+        self.http = f"http://{address}"
+        self.ws = f"ws://{address}/channels/app/socket"
         self.client = httpx.AsyncClient(base_url=f"{self.http}/channels/app", trust_env=False)
 
     async def answer(self, to: Message | str, text: str) -> Message:
@@ -76,18 +76,10 @@ async def shop(database: Database, bus: Bus) -> AsyncIterator[Shop]:
     app = FastAPI()
     edges.install(app)
     app.include_router(channel.router())
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", ws="websockets-sansio", lifespan="off"))
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    shop = Shop(database, bus, port)
-    yield shop
-    await shop.client.aclose()
-    server.should_exit = True
-    await task
+    async with served(app) as address:
+        shop = Shop(database, bus, address)
+        yield shop
+        await shop.client.aclose()
 
 
 @contextlib.asynccontextmanager
@@ -164,7 +156,9 @@ async def test_the_same_id_again_is_the_same_message(shop: Shop) -> None:
         ({"type": "hello", "token": jwt.encode({"sub": "m1", "aud": "kefu-member", "exp": 1}, KEY, "HS256")}, 4401),
         ({"type": "hello", "token": token(aud="kefu-visitor")}, 4401),
         ({"type": "hello", "token": token("x" * 65)}, 4401),
+        ({"type": "hello", "token": token(iat=4102444000)}, 4401),
         ({"type": "hello", "token": token(), "after": -1}, 4422),
+        ({"type": "hello", "token": "x" * 20_000}, 4413),
         ({"type": "say", "id": "1", "text": "先说话"}, 4422),
         ([], 4422),
     ],
@@ -177,6 +171,11 @@ async def test_nobody_gets_in_without_a_token_of_the_shop(shop: Shop, hello: Any
             await app.recv()
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == code
+
+
+async def test_the_shops_clock_may_be_a_little_ahead_of_ours(shop: Shop) -> None:
+    async with opened(shop, iat=time.time() + 20) as app:
+        await hear(app, "ready")
 
 
 @pytest.mark.parametrize("frame", ["", "{", "[]", '{"type":"nope"}', '{"type":"say","id":"","text":"x"}', "\x00"])
