@@ -12,7 +12,7 @@ from connectors.limits import Limits
 from connectors.media import MediaStore
 from core.bus import Bus
 from core.storage.database import Database
-from tests.contracts.connectors import webhook, wechat, wecom
+from tests.contracts.connectors import app, web, webhook, wechat, wecom
 from tests.contracts.connectors.harness import Harness
 from tests.contracts.connectors.world import World
 
@@ -20,6 +20,8 @@ HARNESSES: dict[str, Callable[[World], AbstractAsyncContextManager[Harness]]] = 
     **wechat.HARNESSES,
     **wecom.HARNESSES,
     **webhook.HARNESSES,
+    **app.HARNESSES,
+    **web.HARNESSES,
 }
 
 

@@ -16,10 +16,11 @@ import httpx
 Flaw = Literal["wrong_signature", "unsigned", "tampered", "stale", "future"]
 """What is wrong with a push. `tampered`: signed, then changed. `stale`, `future`: signed, ten minutes off the clock."""
 
-Trait = Literal["checks_url", "image_in", "voice_in", "image_out", "buttons", "allowance", "own_ids"]
+Trait = Literal["checks_url", "image_in", "voice_in", "image_out", "buttons", "allowance", "own_ids", "fetched"]
 """What a channel can do at all. `checks_url`: the vendor has the address confirmed first. `allowance`: the vendor
 counts what we may send. `own_ids`: the customer's end drops a repeated message id, so nothing shows twice after a
-crash."""
+crash. `fetched`: there is no vendor between: the customer's own page or app asks for what is new, and is told why a
+message is not taken (`fetching.py`)."""
 
 State = Literal["up", "down", "busy", "blocked"]
 """How the vendor answers what we send: `down` not at all, `busy` with its rate limit, `blocked`: this customer wants

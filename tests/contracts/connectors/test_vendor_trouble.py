@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from core.conversation.message import Reply
-from tests.contracts.connectors.harness import Harness, Said
-from tests.contracts.connectors.world import TIMEOUT, World, lines
+from tests.contracts.connectors.harness import Harness, Said, State
+from tests.contracts.connectors.world import TIMEOUT, World, is_taken, lines
 
 HOUR = 3600.0
 
@@ -15,7 +15,7 @@ async def answer_by_delivery(world: World, harness: Harness, *said: Said) -> Non
     """The bot rests until the pushes are acknowledged, so its answers cannot go out within them."""
     world.resting = True
     for one in said:
-        assert (await harness.push(one)).status_code == 200
+        assert is_taken(harness, await harness.push(one))
     world.resting = False
 
 
@@ -52,7 +52,36 @@ async def test_a_busy_vendor_gets_it_later_and_once(harness: Harness, world: Wor
     assert [shown.text for shown in await harness.shown(Said().sender)] == ["re: 在吗"]
 
 
+async def test_a_line_that_breaks_again_and_again_loses_nothing(harness: Harness, world: World) -> None:
+    if "fetched" not in harness.traits:
+        pytest.skip("nothing is read on from where it broke")
+    said = [Said(f"第{n}句") for n in range(12)]
+    states: list[State] = ["up", "down", "busy"]
+    for one, state in zip(said, states * 4, strict=True):
+        harness.set_state(state)
+        assert is_taken(harness, await harness.push(one))
+    harness.set_state("up")
+    await world.until_shown(harness, Said().sender, len(said))
+    await world.until_delivered(harness.channel, Said().sender, len(said))
+    assert await lines(harness, Said().sender) == [f"re: {one.text}" for one in said]
+
+
+async def test_who_comes_back_late_reads_all_that_waits(harness: Harness, world: World) -> None:
+    if "fetched" not in harness.traits:
+        pytest.skip("a vendor is sent one message after the other")
+    world.answers = lambda message: [Reply(text=f"第{n}条") for n in range(450)]
+    harness.set_state("down")
+    await harness.push(Said("都告诉我"))
+    await world.until_answered(harness.channel, Said().sender)
+    harness.set_state("up")
+    await world.until_shown(harness, Said().sender, 450)
+    await world.until_delivered(harness.channel, Said().sender, 450)
+    assert await lines(harness, Said().sender) == [f"第{n}条" for n in range(450)]
+
+
 async def test_what_a_customer_does_not_take_is_seen_and_holds_up_nobody(harness: Harness, world: World) -> None:
+    if "fetched" in harness.traits:
+        pytest.skip("who fetches refuses nothing: it waits until they come")
     await harness.push(Said("你好"))
     await world.until_delivered(harness.channel, Said().sender)
     harness.set_state("blocked")

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
+import httpx
 from limits.aio.storage import MemoryStorage
 from sqlalchemy import select
 
@@ -34,6 +35,11 @@ def echo(message: Message) -> Sequence[Reply]:
 async def lines(harness: Harness, sender: str) -> list[str]:
     """What is shown, line by line: a channel that counts messages may put several into one."""
     return [line for shown in await harness.shown(sender) for line in shown.text.split("\n") if line]
+
+
+def is_taken(harness: Harness, response: httpx.Response) -> bool:
+    """A vendor wants to read 200 and nothing else; a customer's own end also takes 202."""
+    return response.status_code == 200 or ("fetched" in harness.traits and response.status_code == 202)
 
 
 @dataclass
