@@ -10,7 +10,7 @@ from bot.assistant.components.intent_model import IntentModel, ngrams
 from bot.assistant.components.intent_training import (
     Examples,
     TrainingSettings,
-    choose_threshold,
+    break_even,
     expected_calibration_error,
     fit,
 )
@@ -83,12 +83,9 @@ def test_a_rare_intent_is_named() -> None:
 
 
 def test_the_threshold_weighs_wrong_answers() -> None:
-    confidence = np.linspace(0.05, 0.95, 500)
-    random = np.random.default_rng(3)
-    right = random.random(500) < confidence  # calibrated: a guess of 0.7 is right seven times in ten
-    assert choose_threshold(confidence, right, 1.0) == pytest.approx(1 / 2, abs=0.1)
-    assert choose_threshold(confidence, right, 4.0) == pytest.approx(4 / 5, abs=0.1)
-    assert choose_threshold(confidence, np.ones(500, bool), 1.0) < confidence.min()
+    for cost in (1.0, 4.0):
+        threshold = break_even(cost)
+        assert threshold - (1 - threshold) * cost == pytest.approx(0)  # neither gains nor loses
 
 
 def test_calibration_error() -> None:
