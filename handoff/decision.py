@@ -189,14 +189,19 @@ def recent_mean(scores: Sequence[float], memory: float) -> float:
 
 
 def fall(scores: Sequence[float], memory: float) -> float:
-    """How far the mood lies below the best that it was, at least neutral; 0 unless the last utterance is negative.
+    """How far the mood lies below what was left of the best that it was, at least neutral; 0 unless the last utterance
+    is negative.
 
-    A customer who came in good spirits hides a bad turn from the mean, and one who calms down does not fall.
+    A customer who came in good spirits hides a bad turn from the mean. One who calms down does not fall, and neither
+    does one whose joy fades by itself.
     """
     if not scores or scores[-1] >= 0:
         return 0.0
     course = moods(scores, memory)
-    return max(0.0, *course) - course[-1]
+    best = 0.0
+    for mood in course:
+        best = max(mood, best * memory)
+    return max(0.0, best - course[-1])
 
 
 def load_thresholds(path: Path = THRESHOLDS_FILE) -> Thresholds:

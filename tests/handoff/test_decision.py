@@ -166,12 +166,13 @@ def test_the_mood_starts_from_neutral_and_forgets_slowly() -> None:
         ([], 0.0),
         ([0.8, 0.0], 0.0),
         ([-0.8], 0.4),
-        ([0.8, -0.8], 0.6),  # the mean alone, -0.2, hides it
+        ([0.8, -0.8], 0.4),  # the mean alone, -0.2, hides it
+        ([0.9, 0.0, 0.0, -0.01], 0.005),  # what is left of joy is no fall
         ([-0.8, -0.8], 0.6),
         ([-0.8, 0.4], 0.0),  # calms down
     ],
 )
-def test_a_fall_is_measured_from_the_best_mood(scores: list[float], fallen: float) -> None:
+def test_a_fall_is_measured_from_what_is_left_of_the_best_mood(scores: list[float], fallen: float) -> None:
     assert fall(scores, 0.5) == pytest.approx(fallen)
 
 
