@@ -33,6 +33,7 @@ FORM_SLOTS = (
     "partial_address",
     "address_missing",
     "invoice_title",
+    "invoice_amount",
     "points_amount",
     "ticket_body",
     "confirm",
@@ -97,9 +98,9 @@ class Answer:
         """An order named next is for these, after what an earlier wish of the same message has asked it for."""
         self.set(pending_intent=" ".join(dict.fromkeys((*turn.waiting, *intents))) or None)
 
-    def open_form(self, form: str) -> None:
-        """Right after this action, with the same utterance."""
-        self.events.append({"event": "followup", "name": form})
+    def go_on_with(self, action: str) -> None:
+        """Right after this action, with the same utterance; a form counts as one."""
+        self.events.append({"event": "followup", "name": action})
 
     def forget_form(self) -> None:
         self.set(**dict.fromkeys(FORM_SLOTS))

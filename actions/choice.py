@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from actions.backends.orders import Order, Orders
-from actions.goods import called_in, is_called, named_in
+from actions.goods import asked_on, called_in, is_called, is_name_of, misspelt_in, named_in, that_one
 from actions.references import described_by, insists, matching, unnamed_goods
 from actions.turn import Turn
 from core.errors import NotFound
@@ -76,19 +76,35 @@ async def choose(orders: Orders, member_id: str, turn: Turn, now: datetime, want
         return Unknown(mention.tail or mention.tracking_number or "", recent)
     if mention.malformed and len(meant) == len(recent):
         return Unknown("", recent)
-    if insists(turn.text, mention) and mention.position is None and described_by(mention, recent, now) is None:
-        return _by_goods(recent, turn, wanted) or Unknown("", recent, described=True)
+    if mention.position is None and described_by(mention, recent, now) is None:
+        if insists(turn.text, mention):
+            return _by_goods(recent, turn, wanted) or Unknown("", recent, described=True)
+        if mention.products and (by_goods := _by_goods(recent, turn, wanted)):
+            return by_goods
+        if (mention.products or mention.other) and not any(map(wanted, meant)):
+            return Nothing(has_orders=bool(recent))
     if mention.may_be_aside and len(meant) == len(recent) > 1:
         return _by_goods(recent, turn, wanted) or _without_words(recent, turn, wanted)
-    if mention.other and not any(map(wanted, meant)):
-        return Nothing(has_orders=bool(recent))
     return _narrowed(meant, recent, wanted)
+
+
+async def bought(orders: Orders, member_id: str, goods: str, *, beside: str | None = None) -> bool:
+    """Whether a recent order holds what may be goods in the customer's words, 纸尿库 but not 退款; and the order
+    `beside` does not."""
+    holding = [
+        order.number
+        for order in await orders.recent(member_id, RECENT)
+        if any(is_name_of(goods, item.name) for item in order.items)
+    ]
+    return bool(holding) and beside not in holding
 
 
 def _by_goods(recent: Sequence[Order], turn: Turn, wanted: Wanted) -> Choice | None:
     """Goods named in the customer's own words, which no entity caught."""
     names = _names_of(recent)
     named = named_in(turn.text, names) or called_in(turn.text, names)
+    if not named and (goods := that_one(turn.text) or asked_on(turn.text)):
+        named = misspelt_in(goods, names)
     return _narrowed([recent[index] for index in named], recent, wanted) if named else None
 
 
@@ -96,10 +112,14 @@ def _of_goods(goods: str, recent: Sequence[Order], wanted: Wanted) -> Choice:
     """电视机那单: that order or none, never the one spoken of last."""
     names = _names_of(recent)
     called = [index for index, name in enumerate(names) if is_called(name, goods)]
-    named = called or named_in(goods, names) or called_in(goods, names)
+    named = called or _meant(goods, names)
     if not named:
         return Unknown("", tuple(recent), described=True)
     return _narrowed([recent[index] for index in named], recent, wanted)
+
+
+def _meant(goods: str, names: Sequence[str]) -> list[int]:
+    return named_in(goods, names) or called_in(goods, names) or misspelt_in(goods, names)
 
 
 def _names_of(orders: Sequence[Order]) -> list[str]:

@@ -41,7 +41,8 @@ class AnswerFaq(CustomerAction):
 
     async def respond(self, turn: Turn, answer: Answer) -> None:
         # Choices lead where no intent was sure: 冰箱那单什么时候送到 is about the order all the same.
-        if turn.intent == "faq" and turn.faq.outcome == "choices" and await self._orders.takes_as_order(turn, answer):
+        unsure = turn.intent in {"faq", "product_question"} and turn.faq.outcome != "answer"
+        if unsure and await self._orders.takes_as_order(turn, answer):
             return
         if await answer_from_knowledge(self, turn, answer, certain_only=turn.intent in self.certain_only):
             return

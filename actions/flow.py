@@ -3,7 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from actions.base import Answer, CustomerAction
+from actions.choice import bought
 from actions.faq import answer_from_knowledge
+from actions.forms.form import SUBMITTED
+from actions.goods import asked_on
 from actions.guesses import LEAST_LIKELY, PERSON, guessed_wishes
 from actions.references import insists, unnamed_goods
 from actions.services import Services
@@ -34,8 +37,19 @@ class Inform(CustomerAction):
         self._by_intent = by_intent
 
     async def respond(self, turn: Turn, answer: Answer) -> None:
-        if not await self.names_an_order(turn, answer):
+        if not (await self.asks_on(turn, answer) or await self.names_an_order(turn, answer)):
             answer.say("utter_inform_unclear")
+
+    async def asks_on(self, turn: Turn, answer: Answer) -> bool:
+        """电饭煲呢, right after 到哪了: the same of another order. Whether it was that; then it has been answered."""
+        goods = asked_on(turn.text)
+        action = self._by_intent.get(turn.asked_just_now or "")
+        if not (goods and action and turn.member_id and not turn.active_form):
+            return False
+        if not await bought(self.services.orders, turn.member_id, goods):
+            return False
+        await action.respond(turn, answer)
+        return True
 
     async def names_an_order(self, turn: Turn, answer: Answer) -> bool:
         """Whether it does; then it has been dealt with."""
@@ -53,6 +67,8 @@ class Inform(CustomerAction):
 
     async def takes_as_order(self, turn: Turn, answer: Answer) -> bool:
         """Of an utterance that was not understood surely: if it points an order out, it is about that."""
+        if await self.asks_on(turn, answer):
+            return True
         guess = next((name for name, _ in turn.guesses if name != "faq"), "")
         if turn.active_form or not (guess in self._by_intent or guess == "inform") or not self._pointed_out(turn):
             return False
@@ -75,7 +91,7 @@ class Inform(CustomerAction):
         """All that waited for the order; a form comes last, for it has questions of its own."""
         for intent in waiting:
             if intent in FORMS:
-                answer.open_form(FORMS[intent])
+                answer.go_on_with(FORMS[intent])
                 later = next((later for later in waiting[1:] if later in FORMS and later != intent), None)
                 answer.set(next_form={"intent": later} if later else None)
                 return
@@ -95,7 +111,9 @@ class Fallback(CustomerAction):
         self._inform = inform
 
     async def respond(self, turn: Turn, answer: Answer) -> None:
-        if not turn.active_form and await self._inform.names_an_order(turn, answer):
+        if not turn.active_form and (
+            await self._inform.asks_on(turn, answer) or await self._inform.names_an_order(turn, answer)
+        ):
             return
         if await answer_from_knowledge(self, turn, answer):
             return
@@ -119,11 +137,26 @@ class Affirm(CustomerAction):
         if turn.entity("confirms"):
             answer.say("utter_button_stale")
         elif form := FORMS.get(offered):
-            answer.open_form(form)
+            answer.go_on_with(form)
+        elif offered == "human_agent":
+            answer.go_on_with("action_handover")  # an action of its own: what is counted begins anew after it
         elif action := self._by_intent.get(offered):
             await action.respond(turn, answer)
         else:
             answer.say("utter_affirm_idle")
+
+
+class NeverMind(CustomerAction):
+    """Nothing is under way. Right after a form has acted, it is too late to say that nothing was done."""
+
+    action_name = "action_never_mind"
+
+    async def respond(self, turn: Turn, answer: Answer) -> None:
+        if turn.offer.get("intent") == SUBMITTED:
+            answer.say("utter_already_submitted")
+            answer.offer(turn, "human_agent")
+        else:
+            answer.say("utter_never_mind")
 
 
 class Deny(CustomerAction):
@@ -132,12 +165,10 @@ class Deny(CustomerAction):
     action_name = "action_deny"
 
     async def respond(self, turn: Turn, answer: Answer) -> None:
-        match turn.offer.get("intent"):
-            case "faq":
-                answer.say("utter_unhelpful")
-                answer.set(unhelpful_streak=int(turn.slots.get("unhelpful_streak") or 0) + 1)
-                answer.offer(turn, "human_agent")
-            case None:
-                answer.say("utter_deny_idle")
-            case _:
-                answer.say("utter_offer_declined")
+        offered = turn.offer.get("intent")
+        if offered == "faq":
+            answer.say("utter_unhelpful")
+            answer.set(unhelpful_streak=int(turn.slots.get("unhelpful_streak") or 0) + 1)
+            answer.offer(turn, "human_agent")
+        else:
+            answer.say("utter_deny_idle" if offered in {None, SUBMITTED} else "utter_offer_declined")

@@ -10,6 +10,10 @@ _CHINESE = re.compile(r"[\u4e00-\u9fff]+")
 _SHORTEST_NAME = 2
 _CALLED: dict[str, list[str]] = yaml.safe_load(Path(__file__).with_name("goods.yml").read_text(encoding="utf-8"))
 _POINTED_AT = re.compile(r"([^，。,！？!?、；;：:\s]{2,}?)的?那(?:一?[单笔]|个(?:订单|快递|包裹|单))")
+_THAT_ONE = re.compile(
+    r"(?:不对|不是|等等|等下|啊|哦|，|,|\s)*(?:我?(?:说|要|买|换)?的?(?:就?是|成)?)[那这内]个([^，。,！？!?\s]{2,8})[的滴][啊呀吧呢]*"
+)
+_ASKED_ON = re.compile(r"(?:那|还有)?([^，。,！？!?\s那呢]{2,8}?)(?:的|那个|那[单件条台])?(?:呢)?[？?]*")
 _LEAD_IN = re.compile(
     # People, and what is wished
     r"麻烦|请问?|帮忙?|替|给|[我俺咱你您他她]们?|人家|自己|想要?|需?要|可以|能不能|能|得|把|将|对|就是|就|不是|是不是|是"
@@ -28,6 +32,19 @@ def goods_pointed_at(text: str) -> str | None:
     return next((goods for found in _POINTED_AT.finditer(text) if (goods := _without_lead_in(found[1]))), None)
 
 
+def that_one(text: str) -> str | None:
+    """纸尿裤 in 那个纸尿裤的: when the whole utterance may name an order by its goods."""
+    found = _THAT_ONE.fullmatch(text.strip())
+    return found[1] if found else None
+
+
+def asked_on(text: str) -> str | None:
+    """电饭煲 in 电饭煲呢 or 那电饭煲那个呢: goods and nothing else; the question is the one before. The goods may be
+    misread: 没到 and 物流 look alike."""
+    found = _ASKED_ON.fullmatch(text.strip())
+    return found[1] if found else None
+
+
 def _without_lead_in(words: str) -> str:
     start = before = 0
     while found := _LEAD_IN.match(words, start):
@@ -43,6 +60,31 @@ def named_in(text: str, names: Sequence[str]) -> list[int]:
     lengths = [max(map(len, _shared_runs(text, name)), default=0) for name in names]
     longest = max(lengths, default=0)
     return [index for index, length in enumerate(lengths) if length == longest >= _SHORTEST_NAME]
+
+
+def misspelt_in(word: str, names: Sequence[str]) -> list[int]:
+    """Which of the names hold the word but for one character: 洗一机. Two characters are too few to tell."""
+    length = len(word)
+    if length <= _SHORTEST_NAME or not _CHINESE.fullmatch(word):
+        return []
+    return [
+        index
+        for index, name in enumerate(names)
+        if any(
+            sum(one != other for one, other in zip(word, name[start : start + length], strict=True)) == 1
+            for start in range(len(name) - length + 1)
+        )
+    ]
+
+
+def is_name_of(word: str, name: str) -> bool:
+    """Whether the word is goods of this name and nothing more, one character misspelt at most: 裙子, 纸尿库; not
+    面膜过敏."""
+    called = any(
+        re.fullmatch(words, word) and any(meant in name for meant in goods) for words, goods in _CALLED.items()
+    )
+    longest = max(map(len, _shared_runs(word, name)), default=0)
+    return called or longest >= max(_SHORTEST_NAME, len(word) - 1) or bool(misspelt_in(word, [name]))
 
 
 def called_in(text: str, names: Sequence[str]) -> list[int]:

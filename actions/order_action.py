@@ -7,6 +7,7 @@ from typing import ClassVar
 from actions.backends.orders import Order
 from actions.base import Answer, MemberAction
 from actions.choice import SHOWN, Choice, Chosen, Nothing, Several, Unknown, anything, choose
+from actions.several import SeveralOrders, several_orders
 from actions.turn import Turn
 from actions.wording import order_button, order_title
 
@@ -22,6 +23,9 @@ class AboutAnOrder(MemberAction):
     nothing: ClassVar[str] = "utter_no_orders"
     """Said when the customer has orders, but none that the question makes sense for."""
 
+    of_several: ClassVar[bool] = False
+    """Whether it can be asked of several orders at once: it only reads."""
+
     def wanted(self, order: Order) -> bool:
         return anything(order)
 
@@ -34,6 +38,12 @@ class AboutAnOrder(MemberAction):
         return await choose(self.services.orders, member_id, turn, self.services.clock(), self.wanted)
 
     async def serve(self, turn: Turn, member_id: str, answer: Answer) -> None:
+        answer.set(asked_about={"intent": self.intent, "message_id": turn.spoken_in})
+        if self.of_several:
+            backend, now = self.services.orders, self.services.clock()
+            if several := await several_orders(backend, member_id, turn, now, self.wanted):
+                await self._about_each(turn, member_id, several, answer)
+                return
         match await self.choose(turn, member_id):
             case Chosen(order):
                 answer.set(last_order_number=order.number, form_failures=0)
@@ -46,6 +56,23 @@ class AboutAnOrder(MemberAction):
             case Nothing(has_orders):
                 answer.say(self.nothing if has_orders else "utter_no_orders")
                 answer.expect_order(turn)
+
+    async def _about_each(self, turn: Turn, member_id: str, several: SeveralOrders, answer: Answer) -> None:
+        if not several.orders:
+            recent = await self.services.orders.recent(member_id, SHOWN)
+            self._unknown(turn, answer, Unknown("", recent, described=True))
+            return
+        await self.about_each(turn, member_id, several.orders, answer)
+        for words in several.missing:
+            answer.say("utter_order_none_of_several", words=words)
+        answer.set(offer=None, form_failures=0)  # a yes would not tell to which of them
+        if not turn.active_form:
+            answer.set(shown_orders=[order_button(order) for order in several.orders])
+        answer.expect_order(turn)
+
+    async def about_each(self, turn: Turn, member_id: str, orders: Sequence[Order], answer: Answer) -> None:
+        for order in orders:
+            await self.about(turn, member_id, order, answer)
 
     def _ask_which(self, turn: Turn, answer: Answer, orders: tuple[Order, ...]) -> None:
         if turn.active_form:  # whose question comes next: a second one beside it could not be told from it

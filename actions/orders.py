@@ -1,5 +1,6 @@
 """Orders and parcels: status, logistics, urging the warehouse."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import ClassVar
 
@@ -19,6 +20,7 @@ _TRACK_POINTS = 3
 class OrderStatusAction(AboutAnOrder):
     action_name = "action_order_status"
     intent = "order_status"
+    of_several = True
 
     async def about(self, turn: Turn, member_id: str, order: Order, answer: Answer) -> None:
         answer.say(
@@ -36,10 +38,15 @@ class OrderStatusAction(AboutAnOrder):
         elif order.status in _ON_THE_WAY:
             answer.offer(turn, "track_logistics", order_number=order.number)
 
+    async def about_each(self, turn: Turn, member_id: str, orders: Sequence[Order], answer: Answer) -> None:
+        lines = "\n".join(f"· {order_title(order)}：{order.status_label}" for order in orders)
+        answer.say("utter_order_each", count=len(orders), orders=lines)
+
 
 class TrackLogistics(AboutAnOrder):
     action_name = "action_track_logistics"
     intent = "track_logistics"
+    of_several = True
     nothing = "utter_no_parcel"
 
     async def serve(self, turn: Turn, member_id: str, answer: Answer) -> None:

@@ -18,12 +18,23 @@ _TAIL = re.compile(r"(?:尾号|后四位|末尾|最后四位)[^0-9]{0,3}([0-9]{3
 _POSITION = re.compile(r"第\s*([一二三四五1-5])|选\s*([一二三四五1-5])|^\s*([1-5])\s*[个单号]?\s*$")
 _FIRST = re.compile(r"头一[个单]|最上面")
 _LAST = re.compile(r"最后一?[个单笔]|最下面")
-_NEWEST = re.compile(r"最近(?!几|[0-9一二两三四五六七八九十半])|最新|上一[单笔]|刚(?:才|刚)?(?:下|买|拍|付)")
+_NEWEST = re.compile(
+    r"最近(?!几|[0-9一二两三四五六七八九十半])|最近的?一(?:[单笔]|个订?单)|最新|上一[单笔]|刚(?:才|刚)?(?:下|买|拍|付)"
+)
 _RECEIVED_LAST = re.compile(r"刚(?:才|刚)?(?:收到?|签收|拿到|送到|到手?)的")
 _DEAREST = re.compile(r"最贵的?(?:[那这一]|$)")
 _CHEAPEST = re.compile(r"最便宜的?(?:[那这一]|$)")
-_SAME = re.compile(r"刚才|刚刚|它|[这那]一?[单笔]|[这那]个?订单|上面那|就是?[这那]个|^[这那]个$|前面那")
+_SAME = re.compile(r"刚才|刚刚|它|[这那该]一?[单笔]|[这那该]个?订单|上面那|就是?[这那]个|^[这那]个$|前面那")
 _OTHER = re.compile(r"另一|另外那?一?[个单笔]|别的|其他|换一?[个单]")
+_NOT_THIS = re.compile(r"(?:不|唔)[是系](?:[这那呢]一?[单笔]|[这那]个?订单)|[选点弄搞说发]错了?(?:单|订单)")
+_THAT_ORDER = r"[那这](?:一?[单笔]|个?订单)"
+_CHANGING = re.compile(
+    rf"{_NOT_THIS.pattern}|另[一外]那?一?[单笔]|别的订?单|换一?个?订?单"
+    r"|另(?:一|外那?一?)个(?=$|订?单|[吧啊呀呢的，。,！!？?\s])"
+    rf"|(?:换|改)(?:成|到|为|开)?[^，。,！？!?\s]{{0,12}}{_THAT_ORDER}"
+    rf"|(?:不[是对]|错了)[^！？!?]{{0,6}}[是系开要][^，。,！？!?\s]{{1,12}}(?:{_THAT_ORDER}|[那这]个$)"
+    rf"|[^，。,！？!?\s]{{1,12}}{_THAT_ORDER}呢[？?]?$"
+)
 _NAMED_DAY = re.compile(
     # What follows a day that an order is named by; 今天下午 and 今天到 name none.
     r"[^，。,！？!?]{0,3}?(?:下(?!午|班|周|个|星期|礼拜)|买|拍|订|付|入手|抢|的?[那这]|的(?:订单|快递|包裹|货|单))|的?$"
@@ -56,6 +67,9 @@ _THAT_OF_STATE = re.compile(r"[那这](?:一?[单笔]|个)[^，。,！？!?\s]{0
 _OF_STATE_LAST = re.compile(r"[^，。,！？!?\s]?[的滴][啦呀吧啊呢]*(?:$|[，。,！？!?\s])")
 """那个没付款的: the state stands behind."""
 _STATE_WANTED = re.compile(r"[要想帮][我你]?$|给我$")
+_STATE_BEHIND = re.compile(r"[货款钱]?[的了呢啊呀吧嘛吗]*(?:$|[，。,！？!?\s])")
+_STATES_BEHIND = frozenset({"unpaid", "unsent"})
+"""那单还没付钱: no 的 follows. 那单还没收到 says what happened to the one spoken of."""
 _ALONE = re.compile(r"(?:就?是|那个|左右|上下|的|吧|\s)*")
 _GOODS = re.compile(r"^\S+ (.*?)(?:等[0-9]+件)? ¥.*$")  # within `wording.order_button`'s title
 _DIGITS = {"一": 1, "二": 2, "三": 3, "四": 4, "五": 5}
@@ -87,6 +101,8 @@ class Mention:
     """Colours and sizes."""
     state: str | None = None
     """One of `STATES`: 还没发货那单."""
+    state_told: bool = False
+    """那单还没发货: told of an order rather than naming it; one in that state is meant if there is one."""
 
     @property
     def points(self) -> bool:
@@ -105,6 +121,7 @@ def read_mention(text: str, entities: Mapping[str, Sequence[str]], shown: Sequen
     tracking = next(iter(entities.get("tracking_number", ())), None)
     phones = entities.get("phone", ())
     tail = _TAIL.search(text)
+    state, state_told = _state_of(text)
     return Mention(
         number=next((number for number in numbers if NUMBER.fullmatch(number)), None),
         malformed=any(found not in phones and found != tracking for found in _NUMBER_LIKE.findall(text)),
@@ -115,20 +132,26 @@ def read_mention(text: str, entities: Mapping[str, Sequence[str]], shown: Sequen
         received_last=bool(_RECEIVED_LAST.search(text)),
         dearest=bool(_DEAREST.search(text)),
         cheapest=bool(_CHEAPEST.search(text)),
-        same=bool(_SAME.search(text)),
-        other=bool(_OTHER.search(text)),
+        same=bool(_SAME.search(_NOT_THIS.sub("", text))),
+        other=bool(_OTHER.search(text) or _NOT_THIS.search(text)),
         day=_day(text, entities.get("date", ())),
         amount=_amount(text, entities.get("amount", ())),
         products=tuple(entities.get("product", ())),
         looks=(*entities.get("color", ()), *entities.get("size", ())),
-        state=_state_pointed_at(text),
+        state=state,
+        state_told=state_told,
     )
+
+
+def changes_order(text: str) -> bool:
+    """换成刚收到的那单, 不是这单, 另一个: another order than the one spoken of."""
+    return bool(_CHANGING.search(text))
 
 
 def insists(text: str, mention: Mention) -> bool:
     """洗衣机那单, 买的洗衣机 and 没付款那单 mean that order or none. The goods alone, or a colour elsewhere in the
     sentence, may be what is wanted instead; and so may 退货那单."""
-    if mention.state and mention.state not in _STATES_WISHED:
+    if mention.state and not mention.state_told and mention.state not in _STATES_WISHED:
         return True
     said = (*mention.products, *mention.looks, mention.day, mention.amount)
     bought = any(re.search(_BOUGHT + re.escape(product), text) for product in mention.products)
@@ -146,16 +169,20 @@ def state_in(text: str) -> str | None:
     return next((state for state, (words, _) in STATES.items() if words.search(text)), None)
 
 
-def _state_pointed_at(text: str) -> str | None:
+def _state_of(text: str) -> tuple[str | None, bool]:
+    """The state that the words name an order by, and whether it is only told of it."""
     for state, (words, _) in STATES.items():
         for found in words.finditer(text):
             before = text[: found.start()]
-            pointed = _OF_STATE.match(text, found.end()) or (
-                _THAT_OF_STATE.search(before) and _OF_STATE_LAST.match(text, found.end())
-            )
-            if pointed and not _STATE_WANTED.search(before):
-                return state
-    return None
+            behind = _THAT_OF_STATE.search(before)
+            pointed = _OF_STATE.match(text, found.end()) or (behind and _OF_STATE_LAST.match(text, found.end()))
+            if _STATE_WANTED.search(before):
+                continue
+            if pointed:
+                return state, False
+            if behind and state in _STATES_BEHIND and _STATE_BEHIND.match(text, found.end()):
+                return state, True
+    return None, False
 
 
 def matching(
@@ -176,7 +203,8 @@ def matching(
         return _where(orders, lambda order: order.number == wanted)
     described = described_by(mention, orders, now)
     if described is not None:
-        return _first_by(mention, described) or described
+        spoken_of = _where(described, lambda order: order.number == last) if mention.state_told else ()
+        return spoken_of or _first_by(mention, described) or described
     if mention.products or mention.day:
         return tuple(orders)
     if first := _first_by(mention, orders):

@@ -16,7 +16,7 @@ from actions.base import CustomerAction
 from actions.chitchat import Chitchat
 from actions.damaged import WrongOrDamaged
 from actions.faq import AnswerFaq
-from actions.flow import Affirm, Deny, Fallback, Inform
+from actions.flow import Affirm, Deny, Fallback, Inform, NeverMind
 from actions.forms.address import AddressForm, SubmitAddress
 from actions.forms.cancel import CancelForm, SubmitCancel
 from actions.forms.exchange import AskExchangeWish, ExchangeForm, SubmitExchange
@@ -91,7 +91,6 @@ def _actions(services: Services) -> list[CustomerAction]:
     rate, privacy = RateService(services), PrivacyRequest(services)
     by_intent: dict[str, CustomerAction] = {action.intent: action for action in about_orders}
     by_intent[rate.intent] = rate
-    handover = Handover(services)
     inform = Inform(services, by_intent)
     return [
         *about_orders,
@@ -108,11 +107,12 @@ def _actions(services: Services) -> list[CustomerAction]:
         rate,
         Chitchat(services),
         Complain(services),
-        handover,
+        Handover(services),
         inform,
         Fallback(services, inform),
-        Affirm(services, {**by_intent, "privacy_request": privacy, "human_agent": handover}),
+        Affirm(services, {**by_intent, "privacy_request": privacy}),
         Deny(services),
+        NeverMind(services),
         AskOrderNumber(services),
         ReturnForm(services),
         SubmitReturn(services),

@@ -91,6 +91,12 @@ class Turn:
         return replace(self, intent=intent, text=self.offer["text"], entities=entities)
 
     @property
+    def asked_just_now(self) -> str | None:
+        """What the message before asked of an order, as an intent; None when it asked something else."""
+        asked: Mapping[str, Any] = self.slots.get("asked_about") or {}
+        return asked.get("intent") if asked and asked.get("message_id") == self.previous_message else None
+
+    @property
     def form_failures(self) -> int:
         return int(self.slots.get("form_failures") or 0)
 

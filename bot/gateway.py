@@ -7,7 +7,6 @@ they did the first time, so the customer sees one answer.
 """
 
 import asyncio
-from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -33,8 +32,6 @@ LOOK_AROUND_SECONDS = 1.0
 RETRY_SECONDS = (0.25, 0.5, 1.0, 2.0, 4.0)
 MAX_FAILURES = 3
 TURNS_AT_ONCE = 32  # more would only fight for the same cores, and keep new messages from being acknowledged
-MOODS_KEPT = 5
-CONVERSATIONS_IN_MEMORY = 20_000
 
 Next = tuple[lease.Lease, Row[Any]] | None
 """Who holds the conversation now, and its next waiting message, if there is one."""
@@ -48,7 +45,6 @@ class Prepared:
 
     turn: Turn
     event: dict[str, Any]
-    mood: float | None
     request: Request | None
 
 
@@ -72,7 +68,6 @@ class Gateway:
         self._places = asyncio.Semaphore(TURNS_AT_ONCE)
         self._turns: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
-        self._moods: OrderedDict[str, deque[float]] = OrderedDict()
 
     async def run(self) -> None:
         """Take turns until cancelled; a turn that is under way is then taken again by the next gateway."""
@@ -148,13 +143,13 @@ class Gateway:
         understood = None
         if not payload:
             understood = await asyncio.to_thread(self._understanding.understand, row.body["text"])
-            metadata |= understood.as_metadata(await self._recent_moods(row.conversation_id))
+            metadata |= understood.as_metadata()
         turn = await self._answer(row, payload or (understood.text if understood else ""), metadata)
         event = _event(turn, understood)
         request = None
         if turn.handoff:
             request = await self._handover.prepare(row, turn.handoff["decision"], turn.handoff["reason"], event)
-        return Prepared(turn, event, understood.sentiment.score if understood else None, request)
+        return Prepared(turn, event, request)
 
     async def _answer(self, row: Row[Any], text: str, metadata: dict[str, Any]) -> Turn:
         failures = row.attempts
@@ -190,8 +185,6 @@ class Gateway:
                 await log.do_append(conn, row.conversation_id, "turn", prepared.event, row.id)
             following = await self._following(conn, row.conversation_id)
         metrics.answered(row.channel)
-        if prepared.mood is not None:
-            self._remember_mood(row.conversation_id, prepared.mood)
         await self._tell(row, sent, change)
         return following
 
@@ -218,22 +211,6 @@ class Gateway:
             await queue.announce(self._bus, change)
         said = {"kind": "messages", "reply_to": row.id, "messages": [message.as_json() for message in sent]}
         await self._bus.publish(f"conversation.{row.conversation_id}", said)
-
-    async def _recent_moods(self, conversation_id: str) -> list[float]:
-        """Sentiment scores of the last turns, oldest first; from the log when this process does not know them."""
-        moods = self._moods.get(conversation_id)
-        if moods is None:
-            async with self._database.connect() as conn:
-                turns = await log.read(conn, conversation_id, types=["turn"], limit=MOODS_KEPT)
-            known = (event.data.get("sentiment") for event in turns)
-            moods = self._moods[conversation_id] = deque((s["score"] for s in known if s), maxlen=MOODS_KEPT)
-            if len(self._moods) > CONVERSATIONS_IN_MEMORY:
-                self._moods.popitem(last=False)
-        return list(moods)
-
-    def _remember_mood(self, conversation_id: str, score: float) -> None:
-        if conversation_id in self._moods:
-            self._moods[conversation_id].append(score)
 
 
 def _pauses() -> Iterator[float]:

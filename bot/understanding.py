@@ -29,7 +29,7 @@ class Understood:
     sentiment: Sentiment
     risk_terms: tuple[str, ...]
 
-    def as_metadata(self, recent_scores: Sequence[float]) -> dict[str, Any]:
+    def as_metadata(self) -> dict[str, Any]:
         """As the assistant reads it; see `bot/assistant/README.md`."""
         return {
             "vector": base64.b64encode(self.vector.astype(np.float16).tobytes()).decode(),
@@ -37,7 +37,6 @@ class Understood:
             "sentiment": {
                 "score": round(self.sentiment.score, 4),
                 "degree": self.sentiment.degree,
-                "recent": [round(score, 4) for score in recent_scores],
             },
             "risk_terms": list(self.risk_terms),
         }

@@ -53,6 +53,10 @@ class ExchangeForm(OrderForm):
         """红色那件 is what it is to become."""
         return super().names_another(turn) and not turn.mention.may_be_aside
 
+    def changes_its_mind(self, turn: Turn) -> bool:
+        """另一个 may be another piece of the same order."""
+        return super().changes_its_mind(turn) and "单" in turn.text
+
     def is_leaving(self, turn: Turn, requested: str) -> bool:
         """那算了换 L 吧 gives up one wish for another."""
         return super().is_leaving(turn, requested) and _INSTEAD.search(turn.text) is None

@@ -6,7 +6,7 @@ An utterance is one of three things, and only the form can tell which, for it kn
     an answer     `take_<slot>` keeps it, or refuses it with another try (counted in `form_failures`)
     a digression  `take_<slot>` sets nothing, so Rasa declines it; a rule answers it, and the form asks again
 
-The last question of a form that destroys something reads out what it is about to do. Its yes-button carries the
+The last question of a form that cannot be undone reads out what it is about to do. Its yes-button carries the
 `confirm_key` of these very terms, so that a button pressed further up the page never confirms something else.
 
 A form ends by `requested_slot` being empty. Its submit action runs whatever the reason and reads it from the slots:
@@ -24,6 +24,8 @@ from actions.turn import Turn
 from core.errors import NotFound
 
 FALLBACK = "nlu_fallback"
+SUBMITTED = "submitted"
+"""In place of an offer: a form has just acted, and 算了 comes too late."""
 LEAVING = frozenset({"never_mind", "goodbye"})
 _CONFIRMING = re.compile(r"\s*我?(?:确认|确定)[^不没吗么?？]{0,6}")
 """确认退货, typed instead of pressed: whatever the intent model takes it for."""
@@ -136,6 +138,8 @@ class Submit(CustomerAction):
             answer = Answer()
         else:
             answer = await super().answer(turn)
+            if not any(event.get("name") == "offer" for event in answer.events):
+                answer.offer(turn, SUBMITTED)
         answer.forget_form()
         self._go_on(turn, answer)
         return answer

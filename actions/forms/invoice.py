@@ -1,4 +1,4 @@
-"""Asking for an invoice: which order, and made out to whom. Nothing is lost by it, so it is not confirmed."""
+"""Asking for an invoice: which order, made out to whom, and is that right: one that is made cannot be changed here."""
 
 import re
 from typing import ClassVar
@@ -46,6 +46,7 @@ class InvoiceForm(OrderForm):
         elif order.status is OrderStatus.PENDING_PAYMENT:
             answer.say("utter_refused_not_paid")
         else:
+            answer.set(invoice_amount=money(order.amount))
             return True
         return False
 
@@ -66,10 +67,18 @@ class InvoiceForm(OrderForm):
         else:
             answer.set(invoice_title=title, form_failures=0)
 
+    async def take_confirm(self, turn: Turn, answer: Answer) -> None:
+        """Another title instead of a yes."""
+        better = turn.entity("invoice_title") or read_title(turn.text)
+        if better and better != turn.slots["invoice_title"]:
+            answer.set(invoice_title=better, form_failures=0)
+        else:
+            await super().take_confirm(turn, answer)
+
 
 class SubmitInvoice(Submit, MemberAction):
     action_name = "action_submit_invoice"
-    required = ("order_number", "invoice_title")
+    required = ("order_number", "invoice_title", "confirm")
     left = "utter_invoice_left"
     refusals: ClassVar = {Refusal.ALREADY_REQUESTED: "utter_invoice_requested_meanwhile"}
 

@@ -6,10 +6,11 @@ from typing import ClassVar
 
 from actions.backends.orders import Order
 from actions.base import Answer, CustomerAction
-from actions.choice import SHOWN, Choice, Chosen, Nothing, Several, Unknown, choose
+from actions.choice import SHOWN, Choice, Chosen, Nothing, Several, Unknown, bought, choose
 from actions.forms.form import Form, is_answer
+from actions.goods import asked_on, that_one
 from actions.order_action import PICK_AFTER, buttons_for, tell_unknown
-from actions.references import insists
+from actions.references import changes_order, insists
 from actions.turn import Turn
 from actions.wording import order_button, order_title
 
@@ -30,7 +31,17 @@ class OrderForm(Form):
 
     def names_another(self, turn: Turn) -> bool:
         """洗衣机那个, or 不对，换成空调那单: in the middle of the form, another order than the one it is about."""
-        return insists(turn.text, turn.mention) or turn.mention.state is not None or turn.mention.received_last
+        mention = turn.mention
+        named = insists(turn.text, mention) or (mention.state is not None and not mention.state_told)
+        return named or mention.received_last or self.changes_its_mind(turn)
+
+    def changes_its_mind(self, turn: Turn) -> bool:
+        """换成刚收到的那单, 不是这单: said in so many words, whatever the intent model takes it for."""
+        return changes_order(turn.text)
+
+    def is_leaving(self, turn: Turn, requested: str) -> bool:
+        """算了 换成洗衣机那单 leaves one order for another."""
+        return super().is_leaving(turn, requested) and not self.changes_its_mind(turn)
 
     def reading(self, turn: Turn) -> Turn:
         """The first utterance as far as it may name the order."""
@@ -45,15 +56,24 @@ class OrderForm(Form):
             self.prefill(turn, answer)
 
     async def take(self, turn: Turn, answer: Answer, requested: str) -> None:
-        """An order number of another order changes the order, whatever was asked."""
-        number = turn.mention.number
-        another = number not in {None, turn.slots.get("order_number")} or self.names_another(turn)
-        meant = is_answer(turn) or turn.intent in {self.trigger, "deny", "exchange_goods"}
-        if requested != "order_number" and another and meant:
+        """Another order changes the order, whatever was asked."""
+        if requested != "order_number" and await self._means_another(turn):
             if await self._take_order(turn, answer):
                 self.prefill(turn, answer)
         else:
             await super().take(turn, answer, requested)
+
+    async def _means_another(self, turn: Turn) -> bool:
+        if self.changes_its_mind(turn):
+            return True
+        number = turn.slots.get("order_number")
+        meant = is_answer(turn) or turn.intent in {self.trigger, "deny", "exchange_goods"}
+        if meant and (turn.mention.number not in {None, number} or self.names_another(turn)):
+            return True
+        goods = that_one(turn.text) or (asked_on(turn.text) if len(turn.text) <= _BARE_GOODS else None)
+        if not goods or not (meant or turn.intent in {"product_question", "faq"}):
+            return False
+        return await bought(self.services.orders, turn.member_id or "", goods, beside=number)
 
     async def take_order_number(self, turn: Turn, answer: Answer) -> None:
         mention = turn.mention
@@ -110,6 +130,10 @@ class OrderForm(Form):
                 tell_unknown(turn, answer, unknown, stuck_at)
                 if turn.form_failures + 1 >= stuck_at:
                     answer.set(requested_slot=None)
+            case Nothing() if turn.mention.other and turn.slots.get("order_number"):
+                answer.say("utter_no_other_order")
+                answer.set(confirm=None)
+                return False
             case Nothing(has_orders):
                 answer.say(self.nothing if has_orders else "utter_no_orders")
                 self.end(answer)

@@ -43,13 +43,19 @@ class Listener:
     async def utterances(self, message: Message, tracker: DialogueStateTracker) -> list[UserMessage]:
         """What is to be played, in order; with `parse_data`."""
         text = message.text if message.text.startswith(INTENT_MESSAGE_PREFIX) else normalise(message.text)
-        text = _button_named(tracker, text) or text
+        pressed = _button_named(tracker, text)
+        text = pressed or text
         is_payload = text.startswith(INTENT_MESSAGE_PREFIX)
-        whole = _said(message, text, message.metadata)
+        # The words of a button are the shop's: they tell nothing of the customer's mood.
+        metadata = {name: value for name, value in message.metadata.items() if not (pressed and name == "sentiment")}
+        whole = _said(message, text, metadata)
         whole.parse_data = await self._processor.parse_message(whole, tracker)
-        if is_payload or tracker.active_loop_name:  # what is said in a form is the form's
+        if is_payload:
             return [whole]
         wishes = await self.wishes_in(text, whole.parse_data, message.metadata)
+        heard = [_heard(parsed) for _, parsed in wishes]
+        if (form := tracker.active_loop_name) and not self.wishes.may_interrupt(form, heard):
+            return [whole]
         return [_wish(message, n, text, parsed) for n, (text, parsed) in enumerate(wishes)] or [whole]
 
     async def wishes_in(self, text: str, whole: Parsed, metadata: Mapping[str, Any]) -> list[tuple[str, Parsed]]:

@@ -11,7 +11,7 @@ The first has the message's id, the others `<id>#2`, …; their metadata say whi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 from weakref import WeakValueDictionary
@@ -28,6 +28,7 @@ from handoff.decision import Decision
 RANKING = 5
 PENDING_SLOT = "pending_intent"
 NEXT_FORM_SLOT = "next_form"
+FORM_QUESTIONS = ("utter_ask_", "utter_which_")
 
 failed_actions: ContextVar[list[str]] = ContextVar("failed_actions")
 """Names of the actions that this turn could not run; `patches.report_failed_actions` fills it."""
@@ -83,13 +84,13 @@ class Turns:
         """A form waits when an earlier wish has just asked which order is meant: the answer opens it. One that an
         earlier wish has opened is finished first."""
         intent = said.parse_data["intent"]["name"] if said.parse_data else None
-        if said.message_id != message.message_id and tracker.active_loop_name:
+        wishes = self._listener.wishes
+        if said.message_id != message.message_id and tracker.active_loop_name and intent in wishes.forms:
             tracker.update(SlotSet(NEXT_FORM_SLOT, _wished(said)), self._processor.domain)
             return True
         pending = tracker.get_slot(PENDING_SLOT)
         earlier = _events_of(tracker, message.message_id) or []
         asked = any(isinstance(event, SlotSet) and event.key == PENDING_SLOT and event.value for event in earlier)
-        wishes = self._listener.wishes
         for_an_answer = any(name in wishes.queries for name in (pending or "").split())  # else a form ended at once
         if not (asked and for_an_answer and intent in wishes.forms):
             return False
@@ -132,13 +133,23 @@ def _answer(events: Sequence[Event], decision: Decision | None) -> dict[str, Any
     said = [event for event in events if isinstance(event, UserUttered)]
     understood = [_understood(wish) for wish in said]
     return {
-        "replies": [_reply(event) for event in events if isinstance(event, BotUttered)],
+        "replies": [_reply(event) for event in _said_last(events)],
         # The first wish; all of them when there are several.
         "understanding": understood[0] | ({"wishes": understood} if len(said) > 1 else {}),
         "responses": [event.metadata["utter_action"] for event in events if _is_response(event)],
         "actions": [event.action_name for event in events if isinstance(event, ActionExecuted)],
         "decision": decision.as_json() if decision else None,
     }
+
+
+def _said_last(events: Sequence[Event]) -> Iterator[BotUttered]:
+    """What the bot said. A form asks again after each of several wishes; its question stands once, at the end."""
+    said = [event for event in events if isinstance(event, BotUttered)]
+    for i, event in enumerate(said):
+        name = (event.metadata or {}).get("utter_action") or ""
+        later = {(other.metadata or {}).get("utter_action") for other in said[i + 1 :]}
+        if not (name.startswith(FORM_QUESTIONS) and name in later):
+            yield event
 
 
 def _understood(said: UserUttered) -> dict[str, Any]:

@@ -23,6 +23,12 @@ _CONNECTOR = re.compile(
     rf"|(?:{_PAUSE}+|{_END})(?:还有(?!货|没|吗|库存|现货)(?:就是|一[个件]事)?|对了|再就是|还想|再(?=[帮给查看问说开跟])|也(?=[帮给查看])){_PAUSE}*"
 )
 _BREAK = re.compile(rf"{_PAUSE}+")
+_TOPIC = re.compile(
+    r"(?:我(?:是)?说的?|我问的?|就是)?(?:我的?)?(?:换货|退货|退款|维修|报修|发票|保价)的?(?:那个|事|申请)?[呢啊呀]?"
+)
+_HOW_FAR = re.compile(
+    r"(?:现在|目前)?(?:到哪[一里儿]?步?了?|怎么?样了?|咋样了?|[好完]了?[没吗]|多久了?|几天|什么时候[好到]?)[呢啊呀]?"
+)
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,8 @@ class Wishes:
     people: Sequence[str]
     forms: Sequence[str]
     families: Sequence[Collection[str]]
+    reports: Sequence[str]
+    dictated: Sequence[str]
 
     @classmethod
     def load(cls, file: Path = FILE) -> Wishes:
@@ -105,6 +113,12 @@ class Wishes:
             return []
         return [*queries, *people] if people else [*queries, *forms]
 
+    def may_interrupt(self, form: str, heard: Sequence[Heard]) -> bool:
+        """Whether these are surely wishes of their own, in the middle of a form: anything less is its answer."""
+        return form not in self.dictated and all(
+            wish.confidence >= self.after_pause and wish.intent not in self.reports for wish in heard
+        )
+
     def _is_wish(self, clauses: Sequence[Clause], i: int, heard: Heard) -> bool:
         connected = clauses[i].connected or (i + 1 < len(clauses) and clauses[i + 1].connected)
         least = self.after_connector if connected else self.after_pause
@@ -116,11 +130,20 @@ def clauses(text: str, whole: Collection[tuple[int, int]] = ()) -> list[Clause]:
     found = list(_breaks(text, whole))
     starts = [(0, False), *((end, connected) for _, end, connected in found)]
     ends = [*(start for start, _, _ in found), len(text)]
-    return [
-        Clause(start, end, connected)
-        for (start, connected), end in zip(starts, ends, strict=True)
-        if text[start:end].strip()
-    ]
+    apart: list[Clause] = []
+    for (start, connected), end in zip(starts, ends, strict=True):
+        if not text[start:end].strip():
+            continue
+        if apart and not connected and _asks_of(text[apart[-1].start : apart[-1].end], text[start:end]):
+            apart[-1] = Clause(apart[-1].start, end, apart[-1].connected)
+        else:
+            apart.append(Clause(start, end, connected))
+    return apart
+
+
+def _asks_of(topic: str, question: str) -> bool:
+    """我说换货 到哪了: the one names what the other asks about."""
+    return bool(_TOPIC.fullmatch(topic.strip()) and _HOW_FAR.fullmatch(question.strip()))
 
 
 def _breaks(text: str, whole: Collection[tuple[int, int]]) -> Iterator[tuple[int, int, bool]]:

@@ -45,6 +45,8 @@ class Caller:
         self.member_id = member_id
         self.slots: dict[str, Any] = {}
         self.events: list[dict[str, Any]] = []
+        self.products: tuple[str, ...] = ()
+        """Goods named in what is heard next, when there are several."""
         self.part_of: str | None = None
         """The message that what is heard next is one of several wishes of."""
         self._number = 0
@@ -74,9 +76,13 @@ class Caller:
             "text": text,
             "intent": {"name": intent, "confidence": 1.0},
             "intent_ranking": [{"name": name, "confidence": confidence} for name, confidence in guesses],
-            "entities": [{"entity": name, "value": value} for name, value in entities.items()],
+            "entities": [
+                {"entity": name, "value": value}
+                for name, value in [*entities.items(), *(("product", product) for product in self.products)]
+            ],
             "metadata": metadata,
         }
+        self.products = ()
         self.events.append({"event": "user", "metadata": metadata})
         if opening:
             self.events.append({"event": "active_loop", "name": form})

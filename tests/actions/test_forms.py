@@ -33,7 +33,7 @@ def cancelling(caller) -> InForm:
 
 @pytest.fixture
 def invoicing(caller) -> InForm:
-    slots = ("order_number", "invoice_title")
+    slots = ("order_number", "invoice_title", "confirm")
     return InForm(caller(), "invoice_form", "request_invoice", "action_submit_invoice", slots)
 
 
@@ -323,7 +323,9 @@ async def test_what_is_gone_cannot_be_cancelled(cancelling: InForm, tail: str, r
 )
 async def test_invoice_titles(invoicing: InForm, shop: FakeShop, words: str, title: str):
     await invoicing.open("开发票", order_number=RECEIVED)
-    done = await invoicing.hear(words)
+    await invoicing.hear(words)
+    assert invoicing.caller.slots["requested_slot"] == "confirm" and not shop.done
+    done = await invoicing.hear("对", "affirm")
     assert done is not None and done.responses == ["utter_invoice_requested"]
     assert shop.done[0][:3] == ("request_invoice", RECEIVED, title)
 
@@ -370,15 +372,82 @@ async def test_the_title_said_before_the_order_is_kept(invoicing: InForm, shop: 
     assert invoicing.caller.slots["requested_slot"] == "order_number"
     kept = await invoicing.hear("个人")
     assert kept is not None and kept.responses == ["utter_which_invoice_form"]
-    done = await invoicing.hear("奶瓶那单", product="奶瓶")
+    await invoicing.hear("奶瓶那单", product="奶瓶")
+    done = await invoicing.hear("对", "affirm")
     assert done is not None and done.responses == ["utter_invoice_requested"]
     assert shop.done[0][:3] == ("request_invoice", RECEIVED, "个人")
 
 
 async def test_another_order_comes_with_what_else_was_said(invoicing: InForm):
     await invoicing.open("给吹风机那单开发票", product="吹风机")
-    done = await invoicing.hear("等等 给奶瓶那单开 抬头写杭州云帆科技有限公司", "request_invoice", product="奶瓶")
-    assert done is not None and done.responses == ["utter_invoice_requested"]
+    await invoicing.hear("等等 给奶瓶那单开 抬头写杭州云帆科技有限公司", "request_invoice", product="奶瓶")
+    slots = invoicing.caller.slots
+    assert (slots["order_number"], slots["invoice_title"]) == (RECEIVED, "杭州云帆科技有限公司")
+    assert slots["requested_slot"] == "confirm"
+
+
+@pytest.mark.parametrize(
+    ("words", "intent"),
+    [
+        ("等等 换成刚收到的那单", "faq"),
+        ("不是这单 是奶瓶那单", "order_status"),
+        ("算了 换成奶瓶那单", "never_mind"),
+        ("那奶瓶那单呢", "order_status"),
+        ("那个奶瓶的", "inform"),
+    ],
+)
+async def test_a_change_of_mind_about_the_order(invoicing: InForm, words: str, intent: str):
+    slots = invoicing.caller.slots
+    await invoicing.open("给吹风机那单开发票", product="吹风机")
+    await invoicing.hear(words, intent)
+    assert (slots["order_number"], slots["requested_slot"]) == (RECEIVED, "invoice_title")
+    await invoicing.hear("个人")
+    await invoicing.hear("不对 换成吹风机那单", "exchange_goods", product="吹风机")
+    assert slots["order_number"] != RECEIVED
+    assert (slots["invoice_title"], slots["requested_slot"]) == ("个人", "confirm")
+
+
+@pytest.mark.parametrize("words", ["吹风机", "吹风机呢", "那个吹疯机的"])
+async def test_goods_alone_are_another_order(returning: InForm, words: str):
+    await returning.open("奶瓶那单退货", product="奶瓶")
+    await returning.hear(words, "faq", faq=found("choices", ("kb-1", "吹风机怎么用")))
+    assert returning.caller.slots["order_number"] == OLD
+
+
+async def test_what_is_wrong_with_the_goods_is_no_order(returning: InForm):
+    await returning.open("奶瓶那单退货", product="奶瓶")
+    for words in ("奶瓶", "奶瓶裂了"):
+        await returning.hear(words)
+        assert returning.caller.slots["order_number"] == RECEIVED
+
+
+async def test_no_other_order_leaves_the_one_there_is(returning: InForm):
+    await returning.open(f"{RECEIVED} 漏水，退货", order_number=RECEIVED, reason="漏水")
+    told = await returning.hear("另一个")
+    assert told is not None and told.responses == ["utter_no_other_order"]
+    assert returning.is_open and returning.caller.slots["order_number"] == RECEIVED
+
+
+async def test_the_wrong_order_without_another_one_named(invoicing: InForm):
+    await invoicing.open("给奶瓶那单开发票", product="奶瓶")
+    asked = await invoicing.hear("选错单了", "wrong_or_damaged")
+    assert asked is not None and asked.responses == ["utter_which_invoice_form"]
+    assert RECEIVED not in str(asked.payloads)
+
+
+async def test_another_title_is_no_yes(invoicing: InForm, shop: FakeShop):
+    await invoicing.open("奶瓶那单开发票 个人", product="奶瓶")
+    await invoicing.hear("等下 抬头写杭州云帆科技有限公司", "request_invoice")
+    assert invoicing.caller.slots["invoice_title"] == "杭州云帆科技有限公司" and not shop.done
+
+
+async def test_too_late_to_leave(cancelling: InForm):
+    await cancelling.open("取消订单", order_number=PAID)
+    await cancelling.hear("确认", "affirm")
+    late = await cancelling.caller.hear("action_never_mind", "等等我不取消了", "never_mind")
+    assert late.responses == ["utter_already_submitted"]
+    later = await cancelling.caller.hear("action_never_mind", "算了", "never_mind")
+    assert later.responses == ["utter_never_mind"]
 
 
 async def test_a_question_in_a_form_is_about_the_form(returning: InForm, knowledge: KnowledgeInMemory):

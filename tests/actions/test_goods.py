@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from actions.goods import called_in, goods_pointed_at, is_called, named_in
+from actions.goods import asked_on, called_in, goods_pointed_at, is_called, misspelt_in, named_in, that_one
 from tests.actions.fake_shop import FakeShop
 from tests.actions.in_form import InForm
 from tests.e2e.talk import found
@@ -38,6 +38,33 @@ def test_names_are_matched_however_they_are_written() -> None:
     assert called_in("给娃买的", names) == [1]
     assert is_called(names[0], "T恤") and is_called(names[1], "尿不湿")
     assert not is_called(names[2], "电视机")
+
+
+def test_one_character_may_be_misspelt() -> None:
+    names = ["云汐滚筒洗衣机", "静川空气炸锅 4.5L"]
+    assert misspelt_in("洗一机", names) == [0]
+    assert misspelt_in("电视机", names) == [] == misspelt_in("炸过", names) == misspelt_in("5.5L", names)
+
+
+def test_goods_and_nothing_else() -> None:
+    assert that_one("那个洗一机的") == "洗一机" == that_one("不对 是那个洗一机的呀")
+    assert that_one("那个洗一机的到哪了") is None
+    assert asked_on("电饭煲呢") == "电饭煲" == asked_on("那电饭煲那个呢？")
+    assert asked_on("电饭煲煮饭糊底怎么办呢") is None
+
+
+async def test_the_same_is_asked_of_another_order(caller) -> None:
+    customer = caller()
+    await customer.hear("action_track_logistics", "到哪了", "track_logistics", order_number=ON_THE_WAY)
+    told = await customer.hear("action_fallback", "炸锅呢", "nlu_fallback")
+    assert told.responses == ["utter_logistics"] and told.slots["last_order_number"] == OTHER_PARCEL
+    told = await customer.hear(
+        "action_answer_faq", "纸尿裤", "product_question", faq=found("choices", ("kb-1", "怎么选"))
+    )
+    assert told.responses == ["utter_logistics"]
+    await customer.hear("action_query_points", "积分", "query_points")
+    told = await customer.hear("action_fallback", "炸锅呢", "nlu_fallback")
+    assert "utter_logistics" not in told.responses
 
 
 async def test_goods_that_nobody_bought_are_said_to_be_missing(caller) -> None:

@@ -181,3 +181,56 @@ async def test_a_promise_is_kept_or_missed(shop, knowledge, tickets, today: int,
     customer = Caller(build_executor(services))
     answered = await customer.hear("action_track_logistics", "到哪了", "track_logistics", order_number=ON_THE_WAY)
     assert answered.responses == [response] and answered.said[0]["eta"] == eta
+
+
+class TestSeveralOrders:
+    async def test_each_of_those_named(self, caller):
+        customer = caller()
+        customer.products = ("云朵纸尿裤", "空气炸锅")
+        answered = await customer.hear(
+            "action_track_logistics", "云朵纸尿裤和空气炸锅那个分别到哪了", "track_logistics"
+        )
+        assert answered.responses == ["utter_logistics", "utter_logistics"]
+        assert answered.slots["offer"] is None and len(answered.slots["shown_orders"]) == 2
+
+    async def test_what_is_missing_is_said(self, caller):
+        customer = caller()
+        customer.products = ("空气炸锅", "冰箱")
+        answered = await customer.hear("action_track_logistics", "空气炸锅那个和冰箱那个到哪了", "track_logistics")
+        assert answered.responses == ["utter_logistics", "utter_order_none_of_several"]
+        assert answered.said[1]["words"] == "冰箱"
+        customer.products = ("洗衣机", "冰箱")
+        answered = await customer.hear("action_order_status", "洗衣机那个和冰箱那个咋样了", "order_status")
+        assert answered.responses == ["utter_order_none_described"]
+
+    async def test_as_many_as_counted(self, caller):
+        answered = await caller().hear("action_order_status", "我有三个订单，请分别告诉我状态", "order_status")
+        assert answered.responses == ["utter_order_each"]
+        assert answered.said[0]["count"] == 3 and answered.said[0]["orders"].count("\n") == 2
+        assert [shown["order_number"] for shown in answered.slots["shown_orders"]] == [PAID, ON_THE_WAY, OTHER_PARCEL]
+
+    async def test_numbers_and_places_in_the_list(self, caller):
+        customer = caller()
+        answered = await customer.hear("action_order_status", f"{PAID} 和 {OLD} 到哪步了", "order_status")
+        assert [shown["order_number"] for shown in answered.slots["shown_orders"]] == [PAID, OLD]
+        answered = await customer.hear("action_order_status", "第一个和第二个呢", "order_status")
+        assert answered.responses == ["utter_order_each"]
+
+    async def test_both_in_one_order_are_one(self, caller, shop: FakeShop):
+        shop.orders_of["M1"] = [order("0009", OrderStatus.PAID, "面膜", "奶粉"), *shop.orders_of["M1"]]
+        customer = caller()
+        customer.products = ("面膜", "奶粉")
+        answered = await customer.hear("action_order_status", "面膜和奶粉发货没", "order_status")
+        assert answered.slots["last_order_number"] == "KF202611080009"
+        assert answered.responses == ["utter_order_paid"]
+
+
+async def test_a_state_told_of_that_order(caller, shop: FakeShop):
+    customer = caller()
+    customer.slots["last_order_number"] = RECEIVED
+    answered = await customer.hear("action_order_status", "俺那单子还没发货", "order_status")
+    assert answered.slots["last_order_number"] == PAID
+    shop.orders_of["M1"] = [found for found in shop.orders_of["M1"] if found.number != PAID]
+    customer.slots["last_order_number"] = RECEIVED
+    answered = await customer.hear("action_order_status", "俺那单子还没发货", "order_status")
+    assert answered.slots["last_order_number"] == RECEIVED  # none is in that state

@@ -102,8 +102,10 @@ async def test_a_person_offered_and_accepted(caller):
     customer = caller()
     assert (await customer.hear("action_complain", "我要投诉", "complain")).responses == ["utter_complain"]
     accepted = await customer.hear("action_affirm", "好", "affirm")
-    assert accepted.said[0]["custom"]["kefu"] == "handoff"
-    assert accepted.said[0]["custom"]["reason"] == "explicit_wish"
+    assert {"event": "followup", "name": "action_handover"} in accepted.events
+    handed = await customer.run("action_handover")
+    assert handed.said[0]["custom"]["kefu"] == "handoff"
+    assert handed.said[0]["custom"]["reason"] == "explicit_wish"
 
 
 async def test_handover_carries_the_policys_decision_and_closes_everything(caller):

@@ -173,6 +173,19 @@ class TestSeveralWishes:
         served.turn(sender, "我要退货")
         assert "wishes" not in served.turn(sender, "质量不好 顺便看看积分")["understanding"]
 
+    def test_within_a_form_when_they_are_plain(self, served: Served, actions: ActionServer, sender: str) -> None:
+        actions.scripts["validate_return_form"] = lambda _: {"events": [], "responses": []}
+        asks = {"events": [], "responses": [{"response": "utter_which_return_form"}]}
+        actions.scripts["action_ask_order_number"] = lambda _: asks
+        served.turn(sender, "我要退货")
+        answer = served.turn(sender, "先查一下物流到哪了，再看看我的积分还有多少")
+        assert [wish["intent"]["name"] for wish in answer["understanding"]["wishes"]] == [
+            "track_logistics",
+            "query_points",
+        ]
+        assert answer["responses"].count("utter_which_return_form") == 2
+        assert len(answer["replies"]) == 3  # the form asks once, at the end
+
 
 class TestHandoff:
     def test_on_an_explicit_wish(self, served: Served, actions: ActionServer, sender: str) -> None:
@@ -198,11 +211,22 @@ class TestHandoff:
         assert answer["actions"] == ["return_form", "action_handover", "action_listen"]
         assert answer["decision"]["reason"] == "stuck_form"
 
+    def test_a_button_tells_no_mood(self, served: Served, actions: ActionServer, sender: str) -> None:
+        actions.scripts["action_track_logistics"] = lambda _: {
+            "events": [],
+            "responses": [
+                {"text": "哪一单？", "buttons": [{"title": "奶瓶 ¥79", "payload": '/inform{"order_number":"KF1"}'}]}
+            ],
+        }
+        served.turn(sender, "我的快递到哪了")
+        pressed = served.turn(sender, "奶瓶 ¥79", sentiment={"score": -0.99, "degree": "very_negative"})
+        assert not pressed["decision"]["handoff"]
+
     def test_on_anger_and_not_again_afterwards(self, served: Served, actions: ActionServer, sender: str) -> None:
-        furious = {"score": -0.99, "degree": "very_negative", "recent": [-0.99]}
+        furious = {"score": -0.99, "degree": "very_negative"}
         answer = served.turn(sender, "你好", sentiment=furious)
         assert answer["decision"]["reason"] == "negative_sentiment"
-        calm = {"score": 0.0, "degree": "neutral", "recent": [-0.99, 0.0]}
+        calm = {"score": 0.0, "degree": "neutral"}
         assert served.turn(sender, "你好", sentiment=calm)["actions"] == ["utter_greet", "action_listen"]
 
 

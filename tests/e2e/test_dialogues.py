@@ -285,7 +285,7 @@ def test_out_of_one_form_into_another(talk: Talk):
         ("今天天气怎么样", "action_answer_faq"),
         ("嗯", "action_affirm"),
         ("不是", "action_deny"),
-        ("算了", "utter_never_mind"),
+        ("算了", "action_never_mind"),
         ("订单到哪一步了", "action_order_status"),
     ],
 )
@@ -361,7 +361,69 @@ def test_an_invoice_title_said_before_the_order(talk: Talk):
     customer = talk.customer(DIAMOND)
     assert "洗衣机" in str(customer.say("我要开发票").buttons)
     assert customer.say("个人").actions[0] == "invoice_form"
-    assert "action_submit_invoice" in customer.say("8月买的那单").actions
+    asked = customer.say("8月买的那单")
+    assert "抬头个人" in asked.text and "确认开票" in asked.buttons
+    assert "action_submit_invoice" in customer.say("对的").actions
+
+
+def test_a_picture_is_acknowledged_and_the_form_asks_again(talk: Talk):
+    customer = talk.customer(SILVER)
+    assert customer.say("/send_media").actions == ("utter_media_received", "action_listen")
+    customer.say("我要改地址")
+    shown = customer.say("/send_media")
+    assert shown.actions[:2] == ("utter_media_received", "address_form")
+    assert len(shown.replies) == 2 and "转人工" in shown.buttons
+
+
+def test_an_order_changed_in_the_middle_of_a_form(talk: Talk, orders):
+    customer = talk.customer(DIAMOND)
+    customer.say("给洗衣机那单开发票")
+    meant = order_title(orders(DIAMOND, OrderStatus.DELIVERED)[0])
+    assert meant in customer.say("等等 换成刚收到的那单").text
+    assert meant in customer.say("个人").text
+    again = customer.say("不对 不是这单 是洗衣机那单")
+    assert "洗衣机" in again.text and "确认开票" in again.buttons
+
+
+def test_several_orders_in_one_question(talk: Talk, orders):
+    customer = talk.customer(DIAMOND)
+    said = customer.say("我有三个订单，请分别告诉我状态")
+    assert all(order_title(order) in said.text for order in orders(DIAMOND)[:3])
+    said = customer.say("洗衣机那个和冰箱那个分别到哪了")
+    (parcel,) = orders(DIAMOND, OrderStatus.IN_TRANSIT)
+    assert parcel.tracking_number in said.text and "冰箱" in said.text
+
+
+def test_a_topic_is_no_wish_beside_its_question(talk: Talk):
+    said = talk.customer(NORMAL).say("我说换货 到哪了")
+    assert "wishes" not in said.raw["understanding"] and "换货" in said.text
+
+
+def test_two_plain_wishes_within_a_form(talk: Talk):
+    customer = talk.customer(DIAMOND)
+    customer.say("吹风机坏了 要报修")
+    said = customer.say("先查一下物流到哪了，再看看我的积分还有多少")
+    assert {"action_track_logistics", "action_query_points"} < set(said.actions)
+    assert sum("吹风机" in reply["text"] for reply in said.replies) == 1  # the form asks once
+
+
+def test_a_declined_person_leaves_no_old_mood(talk: Talk):
+    customer = talk.customer(NORMAL)
+    for score in (0.9, 0.9, 0.0):
+        customer.say("谢谢", sentiment={"score": score, "degree": "positive"})
+    assert customer.say("查积分", sentiment={"score": -0.02, "degree": "neutral"}).handoff is None
+    customer.say("我要投诉")
+    assert customer.say("好").handoff is not None
+    assert "action_handover" in customer.say("转人工").actions
+    assert customer.say("个人", sentiment={"score": -0.1, "degree": "neutral"}).handoff is None
+
+
+def test_too_late_to_change_ones_mind(talk: Talk):
+    customer = talk.customer(DIAMOND)
+    customer.say("我要用200积分换券")
+    assert "action_submit_redeem" in customer.say("确认").actions
+    late = customer.say("等等不换了")
+    assert "转人工" in late.buttons and "提交" in late.text
 
 
 def test_a_question_in_a_form_is_about_the_form(talk: Talk, services: Services):

@@ -12,6 +12,8 @@ WISHES = Wishes(
     people=["human_agent"],
     forms=["return_goods", "request_invoice"],
     families=[["track_logistics", "urge_shipping"], ["return_goods", "refund_progress"]],
+    reports=["wrong_or_damaged"],
+    dictated=["ticket_form"],
 )
 
 
@@ -47,6 +49,12 @@ class Clauses(unittest.TestCase):
         self.assertEqual(taken_apart("这个奶粉，还有货吗"), ["这个奶粉", "还有货吗"])
         self.assertFalse(any(clause.connected for clause in clauses("这个奶粉，还有货吗")))
 
+    def test_a_topic_and_how_far_it_is(self):
+        for text in ("我说换货 到哪了", "退款，怎么样了", "我的发票 好了没"):
+            self.assertEqual(taken_apart(text), [text])
+        self.assertEqual(taken_apart("我要换货 到哪了"), ["我要换货", "到哪了"])
+        self.assertEqual(taken_apart("换货 顺便看下到哪了"), ["换货", "看下到哪了"])
+
     def test_not_within_an_address(self):
         self.assertEqual(taken_apart("改成浙江省 杭州市 文三路", [(2, 13)]), ["改成浙江省 杭州市 文三路"])
 
@@ -71,6 +79,12 @@ class Parts(unittest.TestCase):
         self.assertEqual(wishes("急死了，到哪了 顺便看看积分", NOTHING, TRACK, POINTS), ["急死了，到哪了", "看看积分"])
         self.assertEqual(wishes("看积分，昨天的奶瓶，到哪了", POINTS, order, TRACK), ["看积分", "昨天的奶瓶，到哪了"])
         self.assertEqual(wishes("到哪了 顺便看积分 谢谢", TRACK, POINTS, NOTHING), ["到哪了", "看积分 谢谢"])
+
+    def test_in_the_middle_of_a_form(self):
+        self.assertTrue(WISHES.may_interrupt("return_form", [TRACK, POINTS]))
+        self.assertFalse(WISHES.may_interrupt("ticket_form", [TRACK, POINTS]))
+        self.assertFalse(WISHES.may_interrupt("return_form", [Heard("track_logistics", 0.7), POINTS]))
+        self.assertFalse(WISHES.may_interrupt("return_form", [Heard("wrong_or_damaged", 0.9), POINTS]))
 
 
 class Order(unittest.TestCase):
