@@ -19,7 +19,7 @@ class DemoMember(BaseModel):
 
 
 class DemoLogin(BaseModel):
-    member_id: str
+    member_id: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
 
 
 class DemoLink(DemoLogin):

@@ -1,5 +1,6 @@
 """The demo's login inside a channel: what a shop's server does there."""
 
+import json
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
@@ -52,13 +53,20 @@ async def test_who_logs_in_inside_wechat_goes_on_in_the_members_conversation(
 
 @pytest.mark.parametrize(
     ("change", "status"),
-    [({"member_id": "m2"}, 404), ({"sender": ""}, 422), ({"sender": "o\u0000"}, 422), ({"channel": "We Chat"}, 422)],
+    [
+        ({"member_id": "m2"}, 404),
+        ({"member_id": "\ud800"}, 422),
+        ({"sender": ""}, 422),
+        ({"sender": "o\u0000"}, 422),
+        ({"channel": "We Chat"}, 422),
+    ],
 )
 async def test_what_is_no_login_links_nobody(
     client: httpx.AsyncClient, database: Database, change: dict[str, str], status: int
 ) -> None:
     body = {"member_id": "m1", "channel": "wechat", "sender": "oOpenId"} | change
-    assert (await client.post("/api/demo/link", json=body)).status_code == status
+    headers = {"Content-Type": "application/json"}
+    assert (await client.post("/api/demo/link", content=json.dumps(body), headers=headers)).status_code == status
     async with database.connect() as conn:
         assert await identity.links_of(conn) == []
         assert await identity.find(conn, "wechat", "oOpenId") is None
