@@ -15,7 +15,7 @@ import structlog
 from redis.asyncio import Redis
 
 from core.conversation.message import Proof
-from core.errors import InvalidInput, TooMany, Unavailable
+from core.errors import InvalidInput, NotFound, TooMany, Unavailable
 
 CODE_SECONDS = 300
 AGAIN_SECONDS = 60
@@ -45,9 +45,9 @@ class PhoneCodes:
         return self._send is not None
 
     async def start(self, phone: str, who: str) -> None:
-        """Send a code to `phone` for the customer `who`. Raises InvalidInput, TooMany or Unavailable."""
+        """Send a code to `phone` for the customer `who`. Raises InvalidInput, TooMany, NotFound or Unavailable."""
         if self._send is None:
-            raise Unavailable("还没有开通短信验证")
+            raise NotFound("还没有开通短信验证")
         if not _PHONE.fullmatch(phone):
             raise InvalidInput("请输入 11 位手机号")
         key = self._key(phone)

@@ -98,10 +98,11 @@ async def do_mark_delivered(conn: AsyncConnection, message_ids: Iterable[str]) -
 async def unseen(
     conn: AsyncConnection, channel: str, since: datetime, until: datetime, limit: int = 1000
 ) -> list[Message]:
-    """Queued messages of a channel from a stretch of time, oldest first."""
+    """Queued messages of a channel from a stretch of time: the newest `limit`, oldest first."""
     then = (messages.c.created_at >= since) & (messages.c.created_at < until)
     query = select(messages).where(is_queued, messages.c.channel == channel, then)
-    return [as_message(row) for row in await conn.execute(query.order_by(messages.c.created_at).limit(limit))]
+    newest = (await conn.execute(query.order_by(messages.c.created_at.desc()).limit(limit))).all()
+    return [as_message(row) for row in reversed(newest)]
 
 
 async def do_mark_seen(conn: AsyncConnection, channel: str, sender: str, conversation_id: str, seq: int) -> None:

@@ -21,11 +21,13 @@ import httpx
 import pytest
 import requests
 import schemathesis
+import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import Case, GenerationMode
 
 from bot import services
+from core.settings import HOME
 from handoff.decision import Signals, decide, load_thresholds
 from tests.e2e.product import AGENT_PASSWORD, Product, Visitor
 
@@ -45,6 +47,22 @@ HOSTILE = {
     "nul": b'{"client_id": "\\u0000", "text": "\\u0000", "sender": "a\\u0000", "message": "a\\u0000b"}',
     "same key twice": b'{"client_id": "a", "client_id": {}, "text": "a", "text": []}',
     "too big": b" " * (1024 * 1024 + 1),
+}
+
+
+# Every kind of vendor's channel, with keys of nobody's.
+KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
+WECOM = {"corp_id": "ww1", "token": "t", "aes_key": KEY, "secret": "s", "api_url": "http://127.0.0.1:9"}
+CHANNELS = {
+    "wechat": {"kind": "wechat", "app_id": "wx1", "app_secret": "s", "token": "t", "api_url": "http://127.0.0.1:9"},
+    "sealed": {"kind": "wechat", "app_id": "wx2", "app_secret": "s", "token": "t", "aes_key": KEY},
+    "wecom": {"kind": "wecom", "agent_id": 1, **WECOM},
+    "wecom_kf": {"kind": "wecom_kf", **WECOM},
+    "shop": {
+        "kind": "webhook",
+        "mapping": str(HOME / "connectors" / "webhook" / "examples" / "own_system.yml"),
+        "secrets": {"signing_key": "s", "api_key": "k"},
+    },
 }
 
 
@@ -75,7 +93,9 @@ def app(request: pytest.FixtureRequest, prepared: None) -> Iterator[Product]:
     """The app alone, on stores of its own."""
     more = {} if request.param == "sqlite" else {"database_url": request.getfixturevalue("postgres_url")}
     with tempfile.TemporaryDirectory(prefix="kefu-") as folder:
-        product = Product(Path(folder) / "var", **more)
+        channels = Path(folder) / "channels.yml"
+        channels.write_text(yaml.safe_dump(CHANNELS), encoding="utf-8")
+        product = Product(Path(folder) / "var", channels=channels, **more)
         product.prepare()
         server = ThreadingHTTPServer(("127.0.0.1", product.assistant_port), StandIn)
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -134,7 +154,7 @@ def test_no_route_breaks(app: Product, record_property: Any) -> None:
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
             until += SECONDS / len(operations) / 2
             play(fuzz, operation, mode, until)
-        if body_expected:
+        if body_expected or operation.path.startswith("/channels/"):
             hostile(fuzz, operation)
     counts = {"routes": len(operations), "examples": fuzz.answers.total(), "answers": dict(fuzz.answers)}
     record_property("fuzz", counts)
@@ -202,9 +222,17 @@ def ready(app: Product) -> Fuzz:
         entries = desk.get("/api/knowledge").raise_for_status().json()["entries"]
         agent = {"Cookie": f"kefu_desk={cookie}", "X-Kefu-Desk": "1"}
         token = visitor.http.headers["Authorization"]
+        login = desk.post("/api/demo/login", json={"member_id": "M0002"})
+        member_token = login.raise_for_status().json()["member_token"]
         return Fuzz(
             app.url,
-            {"/api/web": {"Authorization": token}, "/api/desk": agent, "/api/knowledge": agent},
+            {
+                "/api/web": {"Authorization": token},
+                "/api/identity": {"Authorization": token},
+                "/channels/app": {"Authorization": f"Bearer {member_token}"},
+                "/api/desk": agent,
+                "/api/knowledge": agent,
+            },
             {"handoff_id": handoff_id, "ticket_id": made["ticket"]["id"], "entry_id": entries[0]["id"]},
         )
 
