@@ -117,7 +117,7 @@ def test_a_customer_changes_channels_and_a_message_is_sent_again(kefu: Product, 
 
 
 def test_a_visitor_who_is_linked_goes_on_in_the_other_conversation(kefu: Product, browser: Browser) -> None:
-    write(kefu, "app", "a-m4", "我在App里问过发票", Proof("phone", "13800004444"))
+    write(kefu, "app", "a-m4", "我在App里问过发票", Proof("member", "M0004"), Proof("phone", "13800004444"))
     chat = open_page(browser, kefu.url, width=390, height=844)
     say(chat, "你好呀")
     chat.get_by_test_id("menu").click()
