@@ -98,7 +98,7 @@ async def web(database: Database, bus: Bus, tokens: Tokens) -> httpx.AsyncClient
 
 
 class NoDelivery:
-    def mark(self, message_ids: Any) -> None:
+    def mark(self, channel: str, message_ids: Any) -> None:
         list(message_ids)
 
 
