@@ -87,7 +87,7 @@ async def opened(
             pages,
             rest.router(database, bus, intake, tokens, delivered, limits),
             media_api.router(media, uploads, tokens, limits),
-            identity_api.router(intake, tokens, codes),
+            identity_api.router(intake, tokens, codes, limits),
             phone_app.router(),
             *pushing.routers,
         ):

@@ -170,6 +170,7 @@ class Delivery:
 
     def _end(self, address: Address, done: asyncio.Task[None]) -> None:
         del self._rounds[address]
+        self._wake_up.set()  # for what was queued while the claim was given back, or while the channel was closed
         if not done.cancelled() and (error := done.exception()):
             logger.error("delivery broke", channel=address[0], exc_info=error)
 

@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Header, Request
 from pydantic import BaseModel, Field
 
 from connectors.intake import Intake
+from connectors.limits import Limits
 from connectors.phone import PhoneCodes
 from connectors.tokens import Tokens
 from connectors.web.pages_api import CHANNEL as WEB
@@ -39,7 +40,7 @@ async def linked(intake: Intake, tokens: Tokens, token: str) -> Linked:
     return Linked(conversation_id=await intake.open(channel, sender, proofs=proofs))
 
 
-def router(intake: Intake, tokens: Tokens, codes: PhoneCodes) -> APIRouter:
+def router(intake: Intake, tokens: Tokens, codes: PhoneCodes, limits: Limits) -> APIRouter:
     api = APIRouter(prefix="/api/identity", tags=["Identity"])
 
     @api.post("/link")
@@ -48,9 +49,12 @@ def router(intake: Intake, tokens: Tokens, codes: PhoneCodes) -> APIRouter:
         return await linked(intake, tokens, request.token)
 
     @api.post("/phone", status_code=202)
-    async def send_code(request: PhoneRequest, authorization: Authorization) -> dict[str, str]:
+    async def send_code(body: PhoneRequest, request: Request, authorization: Authorization) -> dict[str, str]:
         """Send a code to a phone number, for a visitor of the chat page."""
-        await codes.start(request.phone, tokens.bearer(authorization).sender)
+        visitor = tokens.bearer(authorization)
+        # Anybody may be a visitor, as often as they like: so it is the address that is counted.
+        await limits.check_code(request.client.host if request.client else "")
+        await codes.start(body.phone, visitor.sender)
         return {"status": "sent"}
 
     @api.post("/phone/verify")

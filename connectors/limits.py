@@ -14,6 +14,7 @@ from core.errors import TooMany
 PREFIX = "kefu:limit"
 MESSAGES = 30  # a minute, of one customer
 REQUESTS = 600  # a minute, of one address: behind it may be a whole company
+CODES = 10  # for phone numbers, a minute, asked for from one address: each costs money and rings somebody's phone
 MESSAGES_PER_UPLOAD = 3
 TOO_FAST = "您发得太快了，请稍等一会儿再发。"
 TOO_MANY_REQUESTS = "请求太频繁了，请稍等一会儿再试。"
@@ -52,6 +53,11 @@ class Limits:
         """Count a file that a customer sends. Raises TooMany."""
         if not await self._hit("upload", -(-self._messages // MESSAGES_PER_UPLOAD), sender):
             raise TooMany(TOO_FAST)
+
+    async def check_code(self, address: str) -> None:
+        """Count a code that somebody at an address has sent to a phone. Raises TooMany."""
+        if not await self._hit("code", CODES, address):
+            raise TooMany(TOO_MANY_REQUESTS)
 
     async def may_notify(self, channel: str, sender: str) -> bool:
         """Whether a customer who writes too fast should be told so: once a minute, not for every message."""

@@ -3,8 +3,8 @@
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import structlog
 from redis.asyncio import Redis
@@ -23,25 +23,25 @@ class Presence:
 
     @asynccontextmanager
     async def here(self, sender: str) -> AsyncIterator[None]:
-        """The customer's socket is open as long as the block runs."""
+        """The customer's socket is open as long as the block runs, whether Redis is there to note it or not."""
         self._open[sender] += 1
         try:
-            await self._redis.set(_key(sender), b"1", ex=FADES_SECONDS)
+            with _without_redis():
+                await self._redis.set(_key(sender), b"1", ex=FADES_SECONDS)
             yield
         finally:
             self._open[sender] -= 1
             if not self._open[sender]:
                 del self._open[sender]
-                await self._redis.delete(_key(sender))
+                with _without_redis():
+                    await self._redis.delete(_key(sender))
 
     async def run(self) -> None:
         """Say again and again who is here: one loop for all, for a timer of each socket's own costs more."""
         while True:
             await asyncio.sleep(FADES_SECONDS / 2)
-            try:
+            with _without_redis():
                 await self.renew()
-            except RedisError as error:
-                logger.warning("nobody is seen to be here while Redis is away", error=str(error))
 
     async def renew(self) -> None:
         senders = list(self._open)
@@ -53,6 +53,14 @@ class Presence:
 
     async def is_here(self, sender: str) -> bool:
         return bool(await self._redis.exists(_key(sender)))
+
+
+@contextmanager
+def _without_redis() -> Iterator[None]:
+    try:
+        yield
+    except RedisError as error:
+        logger.warning("nobody is seen to be here while Redis is away", error=str(error))
 
 
 def _key(sender: str) -> str:

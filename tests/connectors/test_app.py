@@ -11,6 +11,7 @@ import jwt
 import orjson
 import pytest
 from fastapi import FastAPI
+from redis.asyncio import Redis
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -246,6 +247,13 @@ async def test_a_customer_is_here_as_long_as_one_of_their_sockets_is_open(bus: B
     assert not await presence.is_here("m1")
     await presence.renew()
     assert not await presence.is_here("m1")
+
+
+async def test_a_customer_is_served_while_redis_cannot_note_it() -> None:
+    away = Redis.from_url("redis://127.0.0.1:1")
+    async with Presence(away).here("m1"):
+        pass
+    await away.aclose()
 
 
 async def test_the_push_hook_is_told_once_of_what_waits_for_a_closed_app(

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 from limits.aio.storage import MemoryStorage
+from sqlalchemy import func, select
 
 from connectors.delivery import Delivery, Patience
 from connectors.protocol import Pace, Parcel, TryAgain, Undeliverable
@@ -91,9 +92,14 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def settled(database: Database, status: str = "queued") -> None:
+async def settled(database: Database) -> None:
+    """Until nothing waits, of anybody."""
+    waits = select(func.count()).where(messages.c.direction == "out", messages.c.status == "queued")
     async with asyncio.timeout(20):
-        while any(state == status for state, _failure in (await states(database)).values()):
+        while True:
+            async with database.connect() as conn:
+                if not (await conn.execute(waits)).scalar_one():
+                    return
             await asyncio.sleep(0.02)
 
 

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from bot import edges
 from connectors import identity_api
 from connectors.intake import Intake
+from connectors.limits import CODES, Limits
 from connectors.phone import AGAIN_SECONDS, TRIES, PhoneCodes
 from connectors.tokens import Tokens, Visitor
 from core.bus import Bus
@@ -47,7 +48,8 @@ async def client(database: Database, bus: Bus, tokens: Tokens, sms: Sms) -> Asyn
     await bus.redis.flushdb()
     app = FastAPI()
     edges.install(app)
-    app.include_router(identity_api.router(Intake(database, bus), tokens, PhoneCodes(bus.redis, "secret", sms)))
+    codes = PhoneCodes(bus.redis, "secret", sms)
+    app.include_router(identity_api.router(Intake(database, bus), tokens, codes, Limits(bus.redis)))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://kefu") as client:
         yield client
 
@@ -140,6 +142,21 @@ async def test_codes_are_not_sent_one_after_the_other(client: httpx.AsyncClient,
     again = await client.post("/api/identity/phone", json={"phone": PHONE}, headers=headers)
     assert (again.status_code, len(sms.sent)) == (429, 1)
     assert AGAIN_SECONDS >= 60
+
+
+async def test_one_address_does_not_have_codes_sent_to_everybody(
+    client: httpx.AsyncClient, tokens: Tokens, sms: Sms
+) -> None:
+    answers = [
+        (
+            await client.post(
+                "/api/identity/phone", json={"phone": f"138{n:08d}"}, headers=bearer(tokens, f"visitor:{n}")
+            )
+        )
+        for n in range(CODES + 3)
+    ]
+    assert [answer.status_code for answer in answers] == [202] * CODES + [429] * 3
+    assert len(sms.sent) == CODES
 
 
 async def test_a_code_that_could_not_be_sent_may_be_asked_for_again(
