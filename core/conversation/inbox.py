@@ -28,6 +28,9 @@ _NEXT_WAITING = (
     .order_by(messages.c.seq)
     .limit(1)
 )
+_KNOWN = select(messages).where(
+    messages.c.channel == bindparam("of_channel"), messages.c.vendor_id == bindparam("of_vendor_id")
+)
 _FINISH = update(messages).where(messages.c.id == bindparam("message"), is_accepted).values(status=DONE)
 _INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 _STORE = {
@@ -45,8 +48,11 @@ class Accepted:
 async def do_accept(conn: AsyncConnection, inbound: Inbound) -> Accepted:
     """Store a message. Once the transaction is committed it will be answered, whatever dies.
 
-    A repeat (same channel and vendor id) is not stored again; the first one comes back.
+    A repeat (same channel and vendor id) changes nothing; the first one comes back.
     """
+    asked = {"of_channel": inbound.channel, "of_vendor_id": inbound.vendor_id}
+    if known := (await conn.execute(_KNOWN, asked)).one_or_none():
+        return Accepted(as_message(known), is_repeat=True)
     conversation_id = await identity.do_open(conn, inbound.channel, inbound.sender, inbound.member_id, inbound.proofs)
     # The conversation's row stays locked until the commit, so `seq` has no race.
     here = {"conversation": conversation_id, "last_channel": inbound.channel, "last_sender": inbound.sender}
@@ -70,8 +76,7 @@ async def do_accept(conn: AsyncConnection, inbound: Inbound) -> Accepted:
             await addressee.do_allow(conn, inbound.channel, inbound.sender, inbound.allowance, inbound.received_at)
             await outbox.do_send_held_back(conn, inbound.channel, inbound.sender)
         return Accepted(as_message(row), is_repeat=False)
-    known = (messages.c.channel == inbound.channel) & (messages.c.vendor_id == inbound.vendor_id)
-    return Accepted(as_message((await conn.execute(select(messages).where(known))).one()), is_repeat=True)
+    return Accepted(as_message((await conn.execute(_KNOWN, asked)).one()), is_repeat=True)  # it raced us here
 
 
 async def next_waiting(conn: AsyncConnection, conversation_id: str) -> Row[Any] | None:

@@ -192,6 +192,18 @@ async def test_after_a_link_is_undone_the_customers_do_not_see_each_other(databa
         assert len(await transcript.read(conn, app)) == 2
 
 
+async def test_a_repeat_of_an_old_message_does_not_call_answers_back_to_its_channel(database: Database) -> None:
+    app = await opened(database, "app", "a", MEMBER)
+    await opened(database, "mini", "o", MEMBER)
+    async with database.begin() as conn:
+        first = await inbox.do_accept(conn, Inbound("app", "1", "a", "在吗"))
+        await inbox.do_accept(conn, Inbound("mini", "2", "o", "到哪了"))
+        again = await inbox.do_accept(conn, Inbound("app", "1", "a", "在吗"))
+        assert (again.is_repeat, again.message) == (True, first.message)
+        query = select(conversations.c.channel, conversations.c.last_seq).where(conversations.c.id == app)
+        assert tuple((await conn.execute(query)).one()) == ("mini", 2)
+
+
 async def test_proofs_are_not_stored_in_the_clear(database: Database) -> None:
     await opened(database, "app", "a", PHONE)
     async with database.connect() as conn:
