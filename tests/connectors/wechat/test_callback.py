@@ -94,8 +94,10 @@ async def test_a_repeat_can_bring_the_answer_that_waits(wechat: Open, world: Wor
         await harness.push(said)
         world.resting = False
         await world.until_answered("wechat", SENDER)
-        await asyncio.sleep(0.2)
-        await harness.push(said)
+        for _try in range(3):  # delivery may be calling the platform in vain at that very moment
+            await asyncio.sleep(0.2)
+            if not ways(harness):
+                await harness.push(said)
         assert ways(harness) == [("passive", "re: 在吗")]
         assert len(await world.said("wechat", SENDER)) == 1
 
