@@ -16,8 +16,13 @@ _INVISIBLE = re.compile(
 _RUN = re.compile(r"([^\da-zA-Z\s])\1{2,}|([a-zA-Z])\2{3,}")
 _SPACE = re.compile(r"\s+")
 # From Taiwan's characters, which has 著 as 着 where it is a particle (看著) and leaves it where it is not (著名); the
-# plain table does not, and simplified text stays as it is with both.
+# plain table does not, and simplified text stays as it is with both, but for 么, which Taiwan writes for 幺.
 _SIMPLIFIED = opencc.OpenCC("tw2s")
+_IDEOGRAPHS = [chr(code) for code in (*range(0x3400, 0x4DC0), *range(0x4E00, 0xA000))]
+# Of some characters the simplified form is so rare that it lies beyond the basic plane, and phones show a box for it:
+# 嗰 (that, in Cantonese) would come back to the customer as 𠮶. These stay as they are typed.
+_RARELY_SIMPLIFIED = [sign for sign in _IDEOGRAPHS if _SIMPLIFIED.convert(sign) > "\uffff"]
+_CONVERTED = re.compile(f"[^么{''.join(_RARELY_SIMPLIFIED)}]+")
 
 
 def normalise(text: str) -> str:
@@ -26,6 +31,6 @@ def normalise(text: str) -> str:
     stay: they are signal."""
     text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)))
     if not text.isascii():
-        text = _SIMPLIFIED.convert(text)
+        text = _CONVERTED.sub(lambda stretch: _SIMPLIFIED.convert(stretch[0]), text)
     text = _RUN.sub(lambda run: (run[1] or run[2]) * 2, text)
     return _SPACE.sub(" ", text).strip()
