@@ -24,7 +24,8 @@ _MARKS: tuple[tuple[re.Pattern[str], int], ...] = (
     (re.compile(r"差评|零分|负分|垃圾"), 1),
 )
 WORST, LOW, BEST = 1, 2, 5
-_TITLES = {5: "5 分 非常满意", 4: "4 分 满意", 3: "3 分 一般", 2: "2 分 不满意", 1: "1 分 很不满意"}
+# From one up: where buttons are a numbered list, 5 is the fifth and the best mark at once.
+_TITLES = {1: "1 分 很不满意", 2: "2 分 不满意", 3: "3 分 一般", 4: "4 分 满意", 5: "5 分 非常满意"}
 
 
 class TicketProgress(CustomerAction):

@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 from actions.backends.members import Coupon, CouponStatus
-from actions.base import Answer, MemberAction
+from actions.base import Answer
+from actions.rules import MemberOrRule
 from actions.turn import Turn
 from actions.wording import SHOP_TIME, day, money
 
@@ -11,8 +12,9 @@ _COUPONS_SHOWN = 5
 _SOON = timedelta(days=60)
 
 
-class QueryPoints(MemberAction):
+class QueryPoints(MemberOrRule):
     action_name = "action_query_points"
+    intent = "query_points"
 
     async def serve(self, turn: Turn, member_id: str, answer: Answer) -> None:
         points = await self.services.members.points(member_id)
@@ -30,8 +32,9 @@ class QueryPoints(MemberAction):
             answer.say("utter_points_none")
 
 
-class MemberLevel(MemberAction):
+class MemberLevel(MemberOrRule):
     action_name = "action_member_level"
+    intent = "member_level"
 
     async def serve(self, turn: Turn, member_id: str, answer: Answer) -> None:
         member = await self.services.members.get(member_id)
@@ -44,8 +47,9 @@ class MemberLevel(MemberAction):
         )
 
 
-class QueryCoupons(MemberAction):
+class QueryCoupons(MemberOrRule):
     action_name = "action_query_coupons"
+    intent = "query_coupons"
 
     async def serve(self, turn: Turn, member_id: str, answer: Answer) -> None:
         coupons = await self.services.members.coupons(member_id)

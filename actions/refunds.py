@@ -10,6 +10,7 @@ from actions.base import Answer
 from actions.choice import Choice, Chosen, Nothing
 from actions.order_action import AboutAnOrder
 from actions.references import Mention
+from actions.rules import MemberOrRule
 from actions.service_progress import tell_service
 from actions.turn import Turn
 from actions.wording import day, moment, money, order_title
@@ -18,7 +19,7 @@ _NOTHING_PAID = {OrderStatus.PENDING_PAYMENT, OrderStatus.CANCELLED}
 _GIVEN_BACK = {OrderStatus.REFUNDING, OrderStatus.REFUNDED}
 
 
-class RefundProgress(AboutAnOrder):
+class RefundProgress(MemberOrRule, AboutAnOrder):
     action_name = "action_refund_progress"
     intent = "refund_progress"
     nothing = "utter_refund_none"

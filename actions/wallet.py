@@ -1,26 +1,20 @@
-"""When points lapse, what a level gives, and why a coupon does not work. A guest gets the shop's rule, if any."""
+"""When points lapse, what a level gives, and why a coupon does not work."""
 
 from datetime import date
 from typing import ClassVar
 
 from actions.backends.members import CouponCheck, CouponProblem, LevelBenefits
-from actions.base import Answer, MemberAction
-from actions.faq import answer_from_knowledge
+from actions.base import Answer
+from actions.rules import MemberOrRule
 from actions.turn import Turn
 from actions.wording import SHOP_TIME, day, money
 
 _LINES = 5
 
 
-class MemberOrRule(MemberAction):
-    async def respond(self, turn: Turn, answer: Answer) -> None:
-        if turn.member_id is None and await answer_from_knowledge(self, turn, answer, certain_only=True):
-            return
-        await super().respond(turn, answer)
-
-
 class PointsExpiry(MemberOrRule):
     action_name = "action_points_expiry"
+    intent = "points_expiry"
 
     async def serve(self, turn: Turn, member_id: str, answer: Answer) -> None:
         points = await self.services.members.points(member_id)
@@ -38,6 +32,7 @@ class PointsExpiry(MemberOrRule):
 
 class MemberBenefits(MemberOrRule):
     action_name = "action_member_benefits"
+    intent = "member_benefits"
 
     async def serve(self, turn: Turn, member_id: str, answer: Answer) -> None:
         member = await self.services.members.get(member_id)
@@ -58,6 +53,7 @@ class CouponProblems(MemberOrRule):
     """For the goods of the order that is named; without one, what is wrong with the coupons as such."""
 
     action_name = "action_coupon_problem"
+    intent = "coupon_problem"
     # What can still be mended first.
     first: ClassVar = (
         CouponProblem.BELOW_MINIMUM,

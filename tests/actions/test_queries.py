@@ -286,6 +286,34 @@ class TestWallet:
         assert told.responses == ["utter_coupons_none"]
 
 
+class TestOwnOrRule:
+    @pytest.mark.parametrize(
+        ("words", "rule"),
+        [
+            ("积分到期后可否恢复", True),
+            ("过期的积分能补回来吗", True),
+            ("积分能转给家人不", True),
+            ("我的积分能用到什么时候", False),
+            ("帮我看看积分会不会过期", False),
+            ("积分什么时候过期", False),
+            ("会员积分几号清零", False),
+        ],
+    )
+    async def test_whose_expiry_is_asked(self, caller, words: str, rule: bool):
+        customer = caller()
+        faq = found("answer", ("kb-fee", "过期的积分能恢复吗"))
+        told = await customer.hear("action_points_expiry", words, "points_expiry", faq=faq)
+        if rule:
+            assert told.said[0]["text"] == "质量问题的运费由我们承担。"
+            assert told.responses == ["utter_own_data"] and told.payloads == ["/points_expiry"]
+        else:
+            assert told.responses[0].startswith("utter_points_")
+
+    async def test_without_an_entry_it_is_ones_own(self, caller):
+        told = await caller().hear("action_refund_amount", "退货时运费能不能退", "refund_amount", order_number=RECEIVED)
+        assert told.responses == ["utter_refund_amount"]
+
+
 class TestTickets:
     async def test_ones_own_with_their_states(self, caller, tickets: TicketsInMemory):
         customer = caller()
@@ -334,7 +362,7 @@ class TestRating:
         ratings = RatingsInMemory()
         customer = Caller(build_executor(services_of(shop, knowledge, tickets, ratings=ratings, clock=lambda: NOW)))
         asked = await customer.hear("action_rate_service", "我要评价", "rate_service")
-        assert asked.payloads[0] == '/rate_service{"score":"5"}' and not ratings.marks
+        assert asked.payloads[4] == '/rate_service{"score":"5"}' and not ratings.marks
         rated = await customer.hear("action_inform", "2")
         assert rated.responses == ["utter_rated_badly"] and rated.slots["offer"]["intent"] == "human_agent"
         assert ratings.marks == {"m2": 2}
