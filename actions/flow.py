@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from actions.base import Answer, CustomerAction
 from actions.choice import bought
 from actions.faq import answer_from_knowledge
-from actions.forms.form import SUBMITTED
+from actions.forms.form import FORMS, SUBMITTED
 from actions.goods import asked_on
 from actions.guesses import LEAST_LIKELY, PERSON, guessed_wishes
 from actions.references import insists, unnamed_goods
@@ -13,18 +13,6 @@ from actions.services import Services
 from actions.turn import Turn
 
 ORDER_STATUS = "order_status"
-FORMS = {
-    "return_goods": "return_form",
-    "change_address": "address_form",
-    "cancel_order": "cancel_form",
-    "request_invoice": "invoice_form",
-    "exchange_goods": "exchange_form",
-    "request_repair": "repair_form",
-    "price_protection": "price_form",
-    "leave_ticket": "ticket_form",
-    "redeem_points": "redeem_form",
-}
-"""Forms by the intent that opens them; an answer may offer one, and one may wait for an order to be named."""
 
 
 class Inform(CustomerAction):
@@ -92,8 +80,8 @@ class Inform(CustomerAction):
         for intent in waiting:
             if intent in FORMS:
                 answer.go_on_with(FORMS[intent])
-                later = next((later for later in waiting[1:] if later in FORMS and later != intent), None)
-                answer.set(next_form={"intent": later} if later else None)
+                later = dict.fromkeys(later for later in waiting[1:] if later in FORMS and later != intent)
+                answer.set(next_forms=[{"intent": later} for later in later] or None)
                 return
             await self._by_intent[intent].respond(turn, answer)
             if asks_on := answer.pending():  # not this order, or not clear yet

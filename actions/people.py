@@ -49,7 +49,7 @@ class Handover(CustomerAction):
             unhelpful_streak=0,
             handoff_decision=None,
             pending_intent=None,
-            next_form=None,
+            next_forms=None,
             offer=None,
             shown_orders=None,
         )

@@ -33,6 +33,8 @@ class Turn:
     spoken_in: str = ""
     """The message that the customer sent; with several wishes in it, each has a `message_id` of its own."""
     previous_message: str | None = None
+    put_off: bool = False
+    """It wishes for another form beside the open one."""
     waiting: tuple[str, ...] = ()
     """Intents for which an earlier wish of the same message has just asked which order is meant."""
 
@@ -61,6 +63,7 @@ class Turn:
             declined=declined,
             spoken_in=spoken_in,
             previous_message=previous,
+            put_off=bool(metadata.get("put_off")),
             waiting=_waiting(tracker.events, spoken_in) if message_id != spoken_in else (),
         )
 
@@ -83,12 +86,22 @@ class Turn:
         """Intents that wait for an order to be named: the one that asked for it, then what came with it."""
         return (self.slots.get("pending_intent") or "").split()
 
+    @property
+    def next_forms(self) -> Sequence[Mapping[str, Any]]:
+        """What was wished for beside the open form: {intent, text?, entities?}, and of the one that is opened now the
+        message in which that one ended, as `due`."""
+        return self.slots.get("next_forms") or ()
+
+    def as_said(self, wish: Mapping[str, Any]) -> Self:
+        """The turn as if it said what was wished for earlier."""
+        entities = {name: tuple(values) for name, values in wish.get("entities", {}).items()}
+        return replace(self, intent=wish["intent"], text=wish.get("text", ""), entities=entities)
+
     def as_wished(self, intent: str) -> Self:
         """When this is the yes to a form that was wished for earlier: the turn as if it said that wish."""
         if self.offer.get("intent") != intent or "text" not in self.offer or (self.text and self.intent != "affirm"):
             return self
-        entities = {name: tuple(values) for name, values in self.offer["entities"].items()}
-        return replace(self, intent=intent, text=self.offer["text"], entities=entities)
+        return self.as_said(self.offer)
 
     @property
     def asked_just_now(self) -> str | None:

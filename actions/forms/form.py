@@ -24,12 +24,26 @@ from actions.turn import Turn
 from core.errors import NotFound
 
 FALLBACK = "nlu_fallback"
+FORMS = {
+    "return_goods": "return_form",
+    "change_address": "address_form",
+    "cancel_order": "cancel_form",
+    "request_invoice": "invoice_form",
+    "exchange_goods": "exchange_form",
+    "request_repair": "repair_form",
+    "price_protection": "price_form",
+    "leave_ticket": "ticket_form",
+    "redeem_points": "redeem_form",
+}
+"""Forms by the intent that opens them; an answer may offer one, and one may wait for an order to be named."""
 SUBMITTED = "submitted"
 """In place of an offer: a form has just acted, and 算了 comes too late."""
 LEAVING = frozenset({"never_mind", "goodbye"})
 _CONFIRMING = re.compile(r"\s*我?(?:确认|确定)[^不没吗么?？]{0,6}")
 """确认退货, typed instead of pressed: whatever the intent model takes it for."""
 
+_NOTHING_AT_ALL = re.compile(r"[都全](?:部|都)?(?:不|别|算|取消)")
+"""算了 都不办了."""
 _AGREEING = re.compile(
     r"\s*(?:行|好|可以|嗯|对|没问题|同意)[的啊呀嘞]?[,，。\s]*(?:那?就)?[^不没别吗么?？,，\s]{1,3}吧[。!！~～]*"
 )
@@ -53,7 +67,11 @@ class Form(CustomerAction):
         if self.form in turn.declined:
             return
         opening = turn.opened == self.form
+        if turn.put_off and not opening:
+            self._put_off(turn, answer)
+            return
         if opening:
+            turn = self._taken_up(turn, answer)
             answer.forget_form()
             answer.set(form_failures=0, pending_intent=None)
             if turn.declined:
@@ -67,6 +85,22 @@ class Form(CustomerAction):
             self._ask_to_log_in(answer)
         if answer.gathers():
             answer.set(confirm_key=turn.message_id)
+
+    def _put_off(self, turn: Turn, answer: Answer) -> None:
+        """One form after the other, and the customer knows."""
+        said = {"intent": turn.intent, "text": turn.text, "entities": {n: list(v) for n, v in turn.entities.items()}}
+        others = [wish for wish in turn.next_forms if wish["intent"] != turn.intent]
+        answer.set(next_forms=[*others, said])
+        answer.say("utter_form_waits", current=TITLES[self.trigger], wish=TITLES[turn.intent])
+
+    def _taken_up(self, turn: Turn, answer: Answer) -> Turn:
+        """What waited for this form waits no longer. Its words count if it opens because the form before has ended; a
+        customer who opens it anew has said new ones."""
+        waited = next((wish for wish in turn.next_forms if wish["intent"] == self.trigger), None)
+        if waited is None:
+            return turn
+        answer.set(next_forms=[wish for wish in turn.next_forms if wish is not waited] or None)
+        return turn.as_said(waited) if waited.get("due") == turn.message_id else turn
 
     def is_leaving(self, turn: Turn, requested: str) -> bool:
         return turn.intent in LEAVING
@@ -131,26 +165,37 @@ class Submit(CustomerAction):
     left: ClassVar[str]
 
     async def answer(self, turn: Turn) -> Answer:
-        if turn.slots.get("confirm") is False:
+        left = turn.slots.get("confirm") is False
+        if left:
             answer = Answer()
             answer.say(self.left)
         elif any(turn.slots.get(slot) is None for slot in self.required):
             answer = Answer()
         else:
             answer = await super().answer(turn)
-            if not any(event.get("name") == "offer" for event in answer.events):
-                answer.offer(turn, SUBMITTED)
+        submitted = bool(answer.messages) and not left
+        offered = any(event.get("name") == "offer" for event in answer.events)
+        if submitted and not offered:
+            answer.offer(turn, SUBMITTED)
         answer.forget_form()
-        self._go_on(turn, answer)
+        if left and _NOTHING_AT_ALL.search(turn.text):
+            answer.set(next_forms=None)
+        elif turn.next_forms:
+            self._go_on(turn, answer, at_once=left or (submitted and not offered))
         return answer
 
-    def _go_on(self, turn: Turn, answer: Answer) -> None:
-        """To the second of two forms that were wished for in one message."""
-        if waits := turn.slots.get("next_form"):
-            wish = waits["intent"]
-            answer.ask("utter_next_form", [{"title": TITLES[wish], "payload": f"/{wish}"}], wish=TITLES[wish])
-            answer.set(next_form=None, pending_intent=None)
-            answer.offer(turn, **waits)
+    def _go_on(self, turn: Turn, answer: Answer, *, at_once: bool) -> None:
+        """To what was wished for beside this form; after one that has just said why it failed, only if still wished."""
+        wish, *others = turn.next_forms
+        title = TITLES[wish["intent"]]
+        if at_once:
+            answer.say("utter_next_form", wish=title)
+            answer.set(next_forms=[{**wish, "due": turn.message_id}, *others])
+            answer.go_on_with(FORMS[wish["intent"]])
+        else:
+            answer.ask("utter_next_form_offered", [{"title": title, "payload": f"/{wish['intent']}"}], wish=title)
+            answer.set(next_forms=others or None, pending_intent=None)
+            answer.offer(turn, **wish)
 
     def when_refused(self, turn: Turn, refusal: NotAllowed, answer: Answer) -> None:
         titled = {"title": turn.slots.get("order_title") or "", **refusal.details}

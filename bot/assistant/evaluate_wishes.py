@@ -52,9 +52,9 @@ async def evaluate(model: Path, rows: list[dict[str, Any]]) -> dict[str, Any]:
         seconds += time.perf_counter() - began
         exact = len(row["wishes"]) > 1 and sorted(wishes) == sorted(row["wishes"])
         several += len(row["wishes"]) > 1
-        apart += bool(wishes)
+        apart += len(wishes) > 1
         right += exact
-        if (len(row["wishes"]) > 1 or wishes) and not exact:
+        if max(len(row["wishes"]), len(wishes)) > 1 and not exact:
             wrong.append({"text": row["text"], "wishes": row["wishes"], "found": wishes or [whole["intent"]["name"]]})
     return {
         "messages": len(rows),

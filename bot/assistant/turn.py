@@ -22,12 +22,11 @@ from rasa.shared.core.events import ActionExecuted, BotUttered, Event, SlotSet, 
 from rasa.shared.core.trackers import DialogueStateTracker
 
 from bot.assistant.components.handoff_policy import HANDOVER, PART_OF, decision_of
-from bot.assistant.listening import Listener, Message
+from bot.assistant.listening import PUT_OFF, Listener, Message
 from handoff.decision import Decision
 
 RANKING = 5
 PENDING_SLOT = "pending_intent"
-NEXT_FORM_SLOT = "next_form"
 FORM_QUESTIONS = ("utter_ask_", "utter_which_")
 
 failed_actions: ContextVar[list[str]] = ContextVar("failed_actions")
@@ -68,8 +67,9 @@ class Turns:
         failed_actions.set(failed)
         await processor._update_tracker_session(tracker, output)
         for said in await self._listener.utterances(message, tracker):
-            if self._put_off(tracker, message, said):
+            if self._waits_for_an_order(tracker, message, said):
                 continue
+            self._settle_beside(tracker, message, said)
             said.output_channel = output
             await processor._handle_message_with_tracker(said, tracker)
             await processor.run_action_extract_slots(output, tracker)
@@ -80,31 +80,28 @@ class Turns:
                 break
         await processor.save_tracker(tracker)
 
-    def _put_off(self, tracker: DialogueStateTracker, message: Message, said: UserMessage) -> bool:
-        """A form waits when an earlier wish has just asked which order is meant: the answer opens it. One that an
-        earlier wish has opened is finished first."""
+    def _waits_for_an_order(self, tracker: DialogueStateTracker, message: Message, said: UserMessage) -> bool:
+        """A form does when an earlier wish has just asked which order is meant: the answer opens it."""
         intent = said.parse_data["intent"]["name"] if said.parse_data else None
         wishes = self._listener.wishes
-        if said.message_id != message.message_id and tracker.active_loop_name and intent in wishes.forms:
-            tracker.update(SlotSet(NEXT_FORM_SLOT, _wished(said)), self._processor.domain)
-            return True
         pending = tracker.get_slot(PENDING_SLOT)
         earlier = _events_of(tracker, message.message_id) or []
         asked = any(isinstance(event, SlotSet) and event.key == PENDING_SLOT and event.value for event in earlier)
         for_an_answer = any(name in wishes.queries for name in (pending or "").split())  # else a form ended at once
-        if not (asked and for_an_answer and intent in wishes.forms):
+        if tracker.active_loop_name or not (asked and for_an_answer and intent in wishes.forms):
             return False
         tracker.update(SlotSet(PENDING_SLOT, f"{pending} {intent}"), self._processor.domain)
         return True
 
-
-def _wished(said: UserMessage) -> dict[str, Any]:
-    """A wish to come back to: as an action reads an utterance."""
-    parsed = said.parse_data or {}
-    entities: dict[str, list[str]] = {}
-    for entity in parsed.get("entities") or ():
-        entities.setdefault(entity["entity"], []).append(str(entity["value"]))
-    return {"intent": parsed["intent"]["name"], "text": said.text, "entities": entities}
+    def _settle_beside(self, tracker: DialogueStateTracker, message: Message, said: UserMessage) -> None:
+        """A form that is wished for beside the open one is put off: the open one keeps it, and says so. What was said
+        before it may have ended that one."""
+        metadata = {name: value for name, value in (said.metadata or {}).items() if name != PUT_OFF}
+        later = said.message_id != message.message_id or PUT_OFF in (said.metadata or {})
+        intent = said.parse_data["intent"]["name"] if said.parse_data else None
+        if later and tracker.active_loop_name and intent in self._listener.wishes.forms:
+            metadata[PUT_OFF] = True
+        said.metadata = metadata
 
 
 def _handed_over(tracker: DialogueStateTracker) -> bool:

@@ -6,8 +6,9 @@ Pure: the clauses' intents are found elsewhere (`turn.py`), by the same model as
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import yaml
@@ -15,6 +16,7 @@ import yaml
 FILE = Path(__file__).with_name("wishes.yml")
 MOST_CLAUSES = 6
 """A longer message is a story, not a list of wishes."""
+COMPLAIN = "complain"
 _PAUSE = r"[\s,，。.;；!！?？、~～…]"
 _END = r"(?<=[吗呢了吧么啊])"
 _CONNECTOR = re.compile(
@@ -29,6 +31,20 @@ _TOPIC = re.compile(
 _HOW_FAR = re.compile(
     r"(?:现在|目前)?(?:到哪[一里儿]?步?了?|怎么?样了?|咋样了?|[好完]了?[没吗]|多久了?|几天|什么时候[好到]?)[呢啊呀]?"
 )
+_BESIDE = re.compile(
+    r"^(?:还(?:想|要|得)|再(?:帮|给|把)|(?:[等待]一?[会下]儿?|[办弄搞退换修开改]完了?|完了|之后)再?|对了|还有)"
+    r"|也(?:帮|给|要|想|得|改|开|换|退|修|取消)|一起|一并"
+)
+_INSTEAD = re.compile(r"先|还是|算了")
+_AROUND = (
+    "[你们我他咱俺店家哋这个些么样那真的是系简直实在也都太好可够老挺就还又给怎咋了死"
+    "啊呀吧呢嘛吗哦噢喔哈哎唉啦咯额呃嗯]*"
+)
+_LONGEST_ASIDE = 16
+_COMPLAINT = re.compile(
+    r"投[诉拆宿]|客诉|举报|反[映馈应]|建议|说法|交代|道歉|赔|维权|曝光|消协|工商|12315|律师|法院|起诉|领导|主管|老板"
+)
+"""What a complaint asks for; without it, it is a reproach."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +75,11 @@ class Wishes:
     most: int
     queries: Sequence[str]
     people: Sequence[str]
-    forms: Sequence[str]
+    forms: Mapping[str, str]
     families: Sequence[Collection[str]]
     reports: Sequence[str]
     dictated: Sequence[str]
+    asides: Mapping[str, Sequence[str]]
 
     @classmethod
     def load(cls, file: Path = FILE) -> Wishes:
@@ -74,6 +91,35 @@ class Wishes:
 
     def related(self, one: str, other: str) -> bool:
         return one == other or any(one in family and other in family for family in self.families)
+
+    def is_aside(self, text: str, clause: Clause, heard: Heard) -> bool:
+        """什么效率, 真服了你们: a mood, whatever the intent model takes it for. A complaint made as such is none."""
+        said = text[clause.start : clause.end]
+        return bool(len(said) <= _LONGEST_ASIDE and self._aside.fullmatch(said)) or (
+            heard.intent == COMPLAIN and not clause.connected and not _COMPLAINT.search(said)
+        )
+
+    @cached_property
+    def _aside(self) -> re.Pattern[str]:
+        blamed, verdicts, sighs = (
+            "|".join(sorted(map(re.escape, self.asides[name]), key=len, reverse=True))
+            for name in ("blamed", "verdicts", "sighs")
+        )
+        what = rf"(?:什么|啥子?|咩|哪门子)(?:[破烂鬼]|狗屁|垃圾)?(?:{blamed})"
+        how = rf"(?:[破烂]?(?:{blamed}){_AROUND})?(?:{verdicts})"
+        return re.compile(rf"{_AROUND}(?:{sighs}|{what}|{how}|[破烂](?:{blamed})){_AROUND}")
+
+    def beside(self, text: str, form: str, clauses: Sequence[Clause], heard: Sequence[Heard]) -> list[int]:
+        """Which clauses, in the middle of a form, surely wish for another one beside it."""
+        if form in self.dictated:
+            return []
+        return [
+            i
+            for i, (clause, one) in enumerate(zip(clauses, heard, strict=True))
+            if self.forms.get(one.intent, form) != form
+            and one.confidence >= self.after_pause
+            and sounds_beside(text, clause)
+        ]
 
     def parts(self, clauses: Sequence[Clause], heard: Sequence[Heard]) -> list[Clause]:
         """The clauses joined to wishes: what is none goes with its neighbour, and so does more of the same."""
@@ -123,6 +169,12 @@ class Wishes:
         connected = clauses[i].connected or (i + 1 < len(clauses) and clauses[i + 1].connected)
         least = self.after_connector if connected else self.after_pause
         return heard.intent in self.served and heard.confidence >= least
+
+
+def sounds_beside(text: str, clause: Clause) -> bool:
+    """顺便把地址改一下, 发票也开一张. Without such a word a wish is meant instead of what is under way."""
+    said = text[clause.start : clause.end]
+    return bool(clause.connected or _BESIDE.search(said)) and not _INSTEAD.search(text[: clause.end])
 
 
 def clauses(text: str, whole: Collection[tuple[int, int]] = ()) -> list[Clause]:

@@ -33,6 +33,11 @@ class Answered:
         return [message["response"] for message in self.said if "response" in message]
 
     @property
+    def follows(self) -> str | None:
+        """What comes right after, in the same turn."""
+        return next((event["name"] for event in self.events if event["event"] == "followup"), None)
+
+    @property
     def payloads(self) -> list[str]:
         return [button["payload"] for message in self.said for button in message.get("buttons", ())]
 
@@ -65,11 +70,14 @@ class Caller:
         opening: bool = False,
         faq: Mapping[str, Any] | None = None,
         guesses: Sequence[tuple[str, float]] = (),
+        beside: bool = False,
         **entities: str,
     ) -> Answered:
-        """The action's answer to a new message."""
+        """The action's answer to a new message; `beside`: which wishes for a form beside the open one."""
         self._number += 1
         metadata = {"message_id": self.message_id, "member_id": self.member_id, "faq": faq}
+        if beside:
+            metadata["put_off"] = True
         if self.part_of:
             metadata["part_of"] = self.part_of
         self._message = {

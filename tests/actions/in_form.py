@@ -18,6 +18,12 @@ class InForm:
         self.is_open = True
         return await self._go_on(validated)
 
+    async def follow(self) -> Answered:
+        """Open it in the turn in which another one has ended."""
+        self.caller.events.append({"event": "active_loop", "name": self.form})
+        self.is_open = True
+        return await self._go_on(await self.caller.run(f"validate_{self.form}", form=self.form))
+
     async def hear(self, text: str, intent: str = "inform", **more: object) -> Answered | None:
         """None: the form takes it for a digression."""
         validated = await self.caller.hear(f"validate_{self.form}", text, intent, form=self.form, **more)
@@ -37,4 +43,4 @@ class InForm:
             then = await self.caller.run(asking.pop(), form=self.form)
         else:
             return validated
-        return Answered((*validated.said, *then.said), {**validated.slots, **then.slots}, ())
+        return Answered((*validated.said, *then.said), {**validated.slots, **then.slots}, then.events)

@@ -61,14 +61,54 @@ async def test_another_order_pointed_at_is_no_reason(returning: InForm):
     assert told is not None and told.slots["order_number"] == RECEIVED
 
 
-async def test_the_second_form_of_the_message_is_offered(returning: InForm):
-    returning.caller.slots["next_form"] = {"intent": "request_invoice"}
+async def test_a_form_beside_the_open_one_waits_and_the_customer_knows(returning: InForm):
     await returning.open("奶瓶那单退货", product="奶瓶")
+    told = await returning.hear("把另一单的地址改一下", "change_address", beside=True)
+    assert told is not None and told.responses == ["utter_form_waits"]
+    assert returning.caller.slots["order_number"] == RECEIVED and returning.is_open
     left = await returning.hear("算了", "never_mind")
     assert left is not None and left.responses == ["utter_return_left", "utter_next_form"]
+    assert left.follows == "address_form"
+
+
+async def test_what_waited_opens_with_its_own_words(returning: InForm, shop: FakeShop):
+    await returning.open("奶瓶那单退货", product="奶瓶", reason="漏水")
+    await returning.hear("取消没付款那单", "cancel_order", beside=True)
+    done = await returning.hear("是的", "affirm")
+    assert done is not None and done.responses == ["utter_return_submitted", "utter_next_form"]
+    assert done.follows == "cancel_form"
+    cancelling = InForm(
+        returning.caller, "cancel_form", "cancel_order", "action_submit_cancel", ("order_number", "confirm")
+    )
+    asked = await cancelling.follow()
+    assert asked.responses == ["utter_order_none_described"]  # there is no 没付款那单
+    assert not returning.caller.slots["next_forms"]
+
+
+async def test_several_wait_in_their_order(returning: InForm):
+    await returning.open("奶瓶那单退货", product="奶瓶")
+    for intent in ("request_invoice", "change_address", "request_invoice"):
+        await returning.hear("", intent, beside=True)
+    left = await returning.hear("先不退了", "never_mind")
+    assert left is not None and left.follows == "address_form"
+    assert [wish["intent"] for wish in returning.caller.slots["next_forms"]] == ["change_address", "request_invoice"]
+
+
+async def test_nothing_at_all_leaves_what_waits_as_well(returning: InForm):
+    await returning.open("奶瓶那单退货", product="奶瓶")
+    await returning.hear("", "request_invoice", beside=True)
+    left = await returning.hear("算了 都不办了", "never_mind")
+    assert left is not None and left.responses == ["utter_return_left"] and left.follows is None
+    assert returning.caller.slots["next_forms"] is None
+
+
+async def test_after_a_refusal_the_next_form_is_only_offered(returning: InForm, shop: FakeShop):
+    await returning.open("退货")
+    await returning.hear("开个发票", "request_invoice", beside=True)
+    ended = await returning.hear("没发货那单", "inform")
+    assert ended is not None and ended.responses[-1] == "utter_next_form_offered" and ended.follows is None
     accepted = await returning.caller.hear("action_affirm", "好", "affirm")
     assert {"event": "followup", "name": "invoice_form"} in accepted.events
-    assert returning.caller.slots["next_form"] is None
 
 
 async def test_all_said_at_once_only_needs_a_yes(returning: InForm, shop: FakeShop):
@@ -467,15 +507,3 @@ async def test_pointing_at_the_order_is_no_reason(returning: InForm):
     asked = await returning.hear("就那个前两天收到滴")
     assert asked is not None and not returning.caller.slots["return_reason"]
     assert returning.caller.slots["order_number"] == RECEIVED
-
-
-async def test_the_second_form_remembers_its_words(returning: InForm):
-    said = {"intent": "cancel_order", "text": "取消没付款那单", "entities": {}}
-    returning.caller.slots["next_form"] = said
-    await returning.open("奶瓶那单退货", product="奶瓶")
-    await returning.hear("算了", "never_mind")
-    cancelling = InForm(
-        returning.caller, "cancel_form", "cancel_order", "action_submit_cancel", ("order_number", "confirm")
-    )
-    asked = await cancelling.open("好", "affirm")
-    assert asked.responses == ["utter_order_none_described"]

@@ -3,6 +3,7 @@
 import base64
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 import numpy as np
@@ -108,6 +109,30 @@ def test_a_button_typed_is_a_button_pressed(served: Served, actions: ActionServe
     assert served.turn(sender, "奶瓶 ¥79")["understanding"]["text"] == "奶瓶 ¥79"
 
 
+@pytest.mark.parametrize(
+    ("words", "order"),
+    [("第二个", "KF2"), ("2", "KF2"), ("选2", "KF2"), ("第一个吧", "KF1"), ("最后一个", "KF3")],
+)
+def test_a_place_in_the_list_is_a_button_pressed(
+    served: Served, actions: ActionServer, sender: str, words: str, order: str
+) -> None:
+    buttons = [{"title": title, "payload": f'/inform{{"order_number":"KF{n}"}}'} for n, title in enumerate("甲乙丙", 1)]
+    asks = {"events": [], "responses": [{"text": "哪一单？", "buttons": buttons}]}
+    actions.scripts["action_track_logistics"] = lambda _: asks
+    served.turn(sender, "我的快递到哪了", channel="wechat")
+    chosen = served.turn(sender, words, channel="wechat")["understanding"]
+    assert (chosen["intent"]["name"], chosen["entities"][0]["value"]) == ("inform", order)
+    assert served.turn(sender, words)["understanding"]["text"] == words  # no list was shown since
+
+
+def keeps_what_is_put_off(call: dict[str, Any]) -> dict[str, Any]:
+    """As every form does."""
+    put_off = call["tracker"]["latest_message"]["metadata"].get("put_off")
+    if not put_off:
+        return {"events": [], "responses": []}
+    return says("先办这个", sets("next_forms", [{"intent": call["tracker"]["latest_message"]["intent"]["name"]}]))(call)
+
+
 class TestSeveralWishes:
     def test_both_are_served_in_one_turn(self, served: Served, actions: ActionServer, sender: str) -> None:
         answer = served.turn(sender, "查下到哪了 顺便看看积分", "both")
@@ -139,10 +164,39 @@ class TestSeveralWishes:
         assert said[-1]["value"] == "track_logistics return_goods"
 
     def test_a_second_form_waits_for_the_first(self, served: Served, actions: ActionServer, sender: str) -> None:
+        actions.scripts["validate_return_form"] = keeps_what_is_put_off
         answer = served.turn(sender, "我要退货，另外帮我开发票")
-        assert answer["actions"] == ["return_form", "action_listen"]
-        kept = [event["value"] for event in served.events(sender) if event.get("name") == "next_form"]
-        assert kept == [{"intent": "request_invoice", "text": "帮我开发票", "entities": {}}]
+        assert answer["actions"] == ["return_form", "action_listen", "return_form", "action_listen"]
+        assert [wish["intent"]["name"] for wish in answer["understanding"]["wishes"]] == [
+            "return_goods",
+            "request_invoice",
+        ]
+        assert "先办这个" in [reply["text"] for reply in answer["replies"]]
+
+    def test_a_form_beside_the_open_one(self, served: Served, actions: ActionServer, sender: str) -> None:
+        actions.scripts["validate_return_form"] = keeps_what_is_put_off
+        served.turn(sender, "我要退货")
+        alone = served.turn(sender, "顺便把另一单的地址改一下")
+        assert "return_form" in alone["actions"] and "address_form" not in alone["actions"]
+        assert "先办这个" in [reply["text"] for reply in alone["replies"]]
+        both = served.turn(sender, "质量不好，顺便开张发票")
+        assert [wish["text"] for wish in both["understanding"]["wishes"]] == ["质量不好", "开张发票"]
+        assert "invoice_form" not in both["actions"]
+
+    def test_another_form_instead_of_the_open_one(self, served: Served, actions: ActionServer, sender: str) -> None:
+        actions.scripts["validate_return_form"] = lambda _: {"events": [], "responses": []}
+        served.turn(sender, "我要退货")
+        assert "address_form" in served.turn(sender, "等下，我还是先改地址")["actions"]
+
+    def test_an_aside_is_no_wish(self, served: Served, actions: ActionServer, sender: str) -> None:
+        for number, text in enumerate(("什么效率 帮我查下物流到哪了", "物流到哪了？什么破效率啊你们")):
+            understanding = served.turn(f"{sender}-{number}", text)["understanding"]
+            assert "wishes" not in understanding
+            assert understanding["intent"]["name"] == "track_logistics" and understanding["text"].startswith(text[:4])
+
+    def test_a_complaint_is_one(self, served: Served, actions: ActionServer, sender: str) -> None:
+        answer = served.turn(sender, "我的快递到哪了，我要投诉你们客服")
+        assert answer["actions"][::2] == ["action_track_logistics", "action_complain"]
 
     def test_again_it_is_not_said_again(self, served: Served, actions: ActionServer, sender: str) -> None:
         first = served.turn(sender, "查下到哪了 顺便看看积分", "again")

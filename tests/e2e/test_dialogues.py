@@ -113,6 +113,13 @@ def test_logistics_with_facts(talk: Talk, orders):
     assert parcel.tracking_number in said.text and parcel.carrier in said.text
 
 
+def test_a_reason_by_its_place_in_the_list(talk: Talk, orders):
+    customer = talk.customer(NORMAL)
+    assert list(customer.say("我要退货").buttons)[1] == "质量问题"
+    assert "质量问题" in customer.say("第二个").text
+    assert "没有" in customer.say("选2").text  # the second button: 先不退了
+
+
 def test_return_with_a_digression_on_every_question(talk: Talk, orders):
     (order,) = orders(NORMAL, OrderStatus.DELIVERED)
     customer = talk.customer(NORMAL)
@@ -225,7 +232,8 @@ def test_which_one_of_several(talk: Talk, orders):
     shown = list(asked.buttons)
     assert len(shown) == 5
     picked = customer.say("第二个")
-    assert picked.actions[0] == "action_inform"
+    assert picked.actions[0] == "action_order_status"
+    assert customer.press(shown[1]).text == picked.text
     again = customer.say("刚才那个到哪了")
     assert again.actions[0] == "action_track_logistics"
 
@@ -349,9 +357,8 @@ def test_a_second_form_remembers_which_order_it_was_about(talk: Talk, orders):
     (order,) = orders(DIAMOND, OrderStatus.PAID)
     customer = talk.customer(DIAMOND)
     assert "repair_form" in customer.say("吹风机坏了，另外取消没发货那单").actions
-    left = customer.say("算了")
-    assert "取消订单" in left.buttons
-    asked = customer.say("好")
+    asked = customer.say("算了")
+    assert "cancel_form" in asked.actions
     assert order_title(order) in asked.text and "确认取消" in asked.buttons
     customer.say("算了不取消了")
     assert orders(DIAMOND, OrderStatus.PAID) == [order]
@@ -407,6 +414,31 @@ def test_two_plain_wishes_within_a_form(talk: Talk):
     assert sum("吹风机" in reply["text"] for reply in said.replies) == 1  # the form asks once
 
 
+def test_one_form_after_the_other(talk: Talk, orders):
+    customer = talk.customer(DIAMOND)
+    customer.say("取消订单")
+    waits = customer.say("顺便把另一单的地址改一下")
+    assert "改收货地址" in waits.text and "取消订单" in waits.text
+    assert "address_form" not in waits.actions and "确认取消" in waits.buttons  # the first one asks on
+    done = customer.say("先留着")
+    assert "没有取消" in done.text or "不取消" in done.text
+    assert "address_form" in done.actions and "改收货地址" in done.text
+
+
+def test_an_annoyed_aside_is_no_wish(talk: Talk):
+    said = talk.customer(NORMAL).say("什么效率 查下我的积分")
+    assert said.actions == ("action_query_points", "action_listen")
+
+
+def test_the_rule_or_ones_own(talk: Talk):
+    customer = talk.customer(NORMAL)
+    rule = customer.say("积分到期后可否恢复", faq=found("answer", FEE))
+    assert rule.replies[0]["text"] == "质量问题的退货运费由我们承担。"
+    own = customer.press("积分什么时候到期")
+    assert "到期" in own.text or "过期" in own.text
+    assert customer.say("我的积分什么时候到期", faq=found("answer", FEE)).actions[0] == "action_points_expiry"
+
+
 def test_a_declined_person_leaves_no_old_mood(talk: Talk):
     customer = talk.customer(NORMAL)
     for score in (0.9, 0.9, 0.0):
@@ -453,6 +485,10 @@ def test_the_second_of_a_list_and_more(talk: Talk, orders):
         ("不退了 换一个行不行", "exchange_goods"),
         ("算了 还是退货", "return_goods"),
         ("俺的包裹走到哪嘎达了", "track_logistics"),
+        ("點解件貨仲未送到嘅", "track_logistics"),
+        ("唔該俾返啲錢我", "return_goods"),
+        ("快啲搵個真人嚟", "human_agent"),
+        ("啥辰光好到啦", "track_logistics"),
     ],
 )
 def test_short_mixed_and_second_thoughts(talk: Talk, words: str, intent: str):

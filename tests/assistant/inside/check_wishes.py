@@ -10,10 +10,11 @@ WISHES = Wishes(
     most=3,
     queries=["track_logistics", "urge_shipping", "query_points", "refund_progress"],
     people=["human_agent"],
-    forms=["return_goods", "request_invoice"],
+    forms={"return_goods": "return_form", "request_invoice": "invoice_form"},
     families=[["track_logistics", "urge_shipping"], ["return_goods", "refund_progress"]],
     reports=["wrong_or_damaged"],
     dictated=["ticket_form"],
+    asides=Wishes.load().asides,
 )
 
 
@@ -85,6 +86,53 @@ class Parts(unittest.TestCase):
         self.assertFalse(WISHES.may_interrupt("ticket_form", [TRACK, POINTS]))
         self.assertFalse(WISHES.may_interrupt("return_form", [Heard("track_logistics", 0.7), POINTS]))
         self.assertFalse(WISHES.may_interrupt("return_form", [Heard("wrong_or_damaged", 0.9), POINTS]))
+
+    def test_asides(self):
+        def aside(text, intent="product_question"):
+            (clause,) = clauses(text)
+            return WISHES.is_aside(text, clause, Heard(intent, 0.9))
+
+        for text in (
+            "什么效率",
+            "什么破效率啊你们",
+            "真服了你们",
+            "真是的",
+            "搞什么",
+            "无语",
+            "也太慢了吧",
+            "什么态度啊这是",
+            "你们这服务真差",
+            "唉真是醉了",
+            "急死我了",
+        ):
+            self.assertTrue(aside(text), text)
+        for text in (
+            "什么颜色",
+            "什么时候发货",
+            "这款质量怎么样",
+            "服务协议在哪看",
+            "什么快递",
+            "查下物流",
+            "我的积分",
+            "慢速快递能退吗",
+        ):
+            self.assertFalse(aside(text), text)
+        self.assertTrue(aside("客服从来不回人", "complain"))
+        self.assertFalse(aside("我要投诉客服", "complain"))
+
+    def test_beside_a_form(self):
+        def beside(text, *understood):
+            return WISHES.beside(text, "return_form", clauses(text), understood)
+
+        invoice, reason = Heard("request_invoice", 0.95), Heard("inform", 0.9)
+        self.assertEqual(beside("顺便开张发票", invoice), [0])
+        self.assertEqual(beside("发票也开一下", invoice), [0])
+        self.assertEqual(beside("质量不好，顺便开张发票", reason, invoice), [1])
+        for text in ("开张发票", "还是先开发票", "算了 还想开发票"):
+            self.assertEqual(beside(text, *[invoice] * len(clauses(text))), [], text)
+        self.assertEqual(beside("也退这一件", Heard("return_goods", 0.95)), [])  # that is the open form's
+        self.assertEqual(beside("顺便开张发票", Heard("request_invoice", 0.6)), [])
+        self.assertEqual(WISHES.beside("顺便开张发票", "ticket_form", clauses("顺便开张发票"), [invoice]), [])
 
 
 class Order(unittest.TestCase):
