@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select
@@ -11,12 +12,16 @@ from core.conversation import transcript
 from core.conversation.message import Message
 from core.storage.tables import messages
 from handoff import queue, record, tickets
+from handoff.choices import meant
 from handoff.labels import labels
 from handoff.notices import notice, notices
 from handoff.words import in_words
+from retrieval.text import normalise
 
 LEAVE_TICKET = "/leave_ticket"
 STOP_WAITING = "/never_mind"
+RECENT = 10
+"""Messages among which the last list of buttons is looked for."""
 QUIET = timedelta(seconds=60)
 """After the system said something, further words are taken in without a word."""
 
@@ -30,7 +35,7 @@ async def do_answer(conn: AsyncConnection, said: Message, agents_available: int)
     handoff = await record.open_handoff(conn, said.conversation_id)
     if handoff is None or handoff.status != record.WAITING:
         return None
-    wish = said.payload or _typed(said.text or "")
+    wish = said.payload or await _named(conn, said)
     if wish == LEAVE_TICKET:
         return await _leave_ticket(conn, handoff, said)
     if wish == STOP_WAITING:
@@ -64,12 +69,14 @@ async def _leave_ticket(conn: AsyncConnection, handoff: record.Handoff, said: Me
     return await queue.do_cancel(conn, said.conversation_id, reply_to=said.id, say=say)
 
 
-def _typed(text: str) -> str | None:
-    """The payload of a button whose title was typed: not every channel has buttons."""
-    return next(
-        (button.payload for found in notices().values() for button in found.buttons if button.title == text.strip()),
-        None,
-    )
+async def _named(conn: AsyncConnection, said: Message) -> str | None:
+    """The payload of the button that was named, of any notice by its title and of the last by its place: not every
+    channel has buttons."""
+    before = await transcript.read(conn, said.conversation_id, before=said.seq, limit=RECENT)
+    shown = next((message.buttons for message in reversed(before) if message.buttons), ())
+    offered = (shown, *(found.buttons for found in notices().values()))
+    button = meant(normalise(said.text or ""), [[asdict(button) for button in buttons] for buttons in offered])
+    return button["payload"] if button else None
 
 
 async def _spoke_just_now(conn: AsyncConnection, conversation_id: str) -> bool:

@@ -1,6 +1,6 @@
 """From a message to what is to be played of it: one utterance, or each of its wishes as one. All of them are parsed.
 
-A button that was just offered may be pressed or named: its title, or its place in the list (`choices.py`)."""
+A button that was just offered may be pressed or named: its title, or its place in the list (`handoff/choices.py`)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from rasa.shared.constants import DEFAULT_NLU_FALLBACK_INTENT_NAME, INTENT_MESSA
 from rasa.shared.core.events import BotUttered, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 
-from bot.assistant.choices import meant
 from bot.assistant.components.handoff_policy import PART_OF
 from bot.assistant.wishes import COMPLAIN, MOST_CLAUSES, Clause, Heard, Wishes, clauses, sounds_beside
+from handoff.choices import meant
 from retrieval.text import normalise
 
 CHANNEL = "kefu"
