@@ -75,14 +75,14 @@ class Understanding:
 
     def understand(self, text: str) -> Understood:
         text = utterance(text)
-        deep, tokens = self._encoder.encode_whole(text)
-        vector = deep[: self._encoder.dimension]
+        asked = self._search.read(text)
         shared = self._search.encoder is self._encoder
+        vector = (asked.deep if shared else self._encoder.encode_deep([text]))[0]
         return Understood(
             text=text,
-            vector=deep,
-            faq=self._search.search(text, vector, tokens=tokens) if shared else self._search.find(text),
-            sentiment=self._sentiment.score(text, deep),
+            vector=vector,
+            faq=self._search.search(asked),
+            sentiment=self._sentiment.score(text, vector),
             risk_terms=tuple(term for term in self._risk_terms if term in text),
         )
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.columns import Positions, Rows, append, opened
-from retrieval.goods import canonical
+from retrieval.columns import Positions, Rows, append, gathered, opened
+from retrieval.goods import agree, canonical
 from retrieval.knowledge import Entry
 
 
@@ -54,9 +54,13 @@ class About:
         there: NDArray[np.bool_] = self.ends[entries] < self.ends[entries + 1]
         return there
 
-    def get(self, entry: int) -> tuple[str, ...] | None:
-        """None for an entry about the shop."""
-        return tuple(self.names[self.which[self.ends[entry] : self.ends[entry + 1]]].tolist()) or None
+    def agree(self, entries: Positions, named: frozenset[str]) -> NDArray[np.bool_]:
+        """(n,): which of the entries are about something named."""
+        firsts, lasts = self.ends[entries], self.ends[entries + 1]
+        names, which = np.unique(gathered(self.which, firsts, lasts), return_inverse=True)
+        agreed = np.array([agree(name, named) for name in self.names[names].tolist()], bool)
+        owners = np.repeat(np.arange(len(entries)), lasts - firsts)
+        return np.bincount(owners[agreed[which]], minlength=len(entries)) > 0
 
 
 @dataclass(frozen=True)

@@ -31,9 +31,9 @@ def canonical(text: str) -> str:
     return normalise(text).lower()
 
 
-def agree(about: Iterable[str], named: frozenset[str]) -> bool:
-    """Whether something named is one of the goods, or the one's name holds the other's (炸锅, 空气炸锅)."""
-    return any(one in other or other in one for one in about for other in named)
+def agree(name: str, named: frozenset[str]) -> bool:
+    """Whether it is one of the goods named, or the one's name holds the other's (炸锅, 空气炸锅)."""
+    return any(name in other or other in name for other in named)
 
 
 def without(text: str, names: Iterable[str]) -> str:

@@ -163,15 +163,11 @@ class KnowledgeIndex:
             first += len(segment.catalogue)
         return None
 
-    def found_in(self, keys: Keys) -> Positions:
-        """(k,): how many phrasings and bodies have each gram."""
-        texts = (text for segment in self.segments for text in (segment.phrasings, segment.bodies))
-        return sum((text.postings.found_in(keys) for text in texts), np.zeros(len(keys), np.int64))
-
-    def telling(self, keys: Keys) -> Floats:
-        """IDF of each gram over all phrasings and bodies."""
-        texts = (text for segment in self.segments for text in (segment.phrasings, segment.bodies))
-        return telling(self.found_in(keys), sum(text.postings.size for text in texts))
+    def telling(self, keys: Keys) -> tuple[Floats, NDArray[np.bool_]]:
+        """(k,): IDF of each gram over all phrasings and bodies, and whether any of them has it."""
+        texts = [text.postings for segment in self.segments for text in (segment.phrasings, segment.bodies)]
+        found_in = sum((text.found_in(keys) for text in texts), np.zeros(len(keys), np.int64))
+        return telling(found_in, sum(text.size for text in texts)), found_in > 0
 
 
 def texts_of(entries: Sequence[Entry]) -> tuple[list[str], list[str]]:

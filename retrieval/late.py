@@ -6,7 +6,6 @@ Half a kilobyte a phrasing is kept for that, and little but the few best entries
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -33,8 +32,8 @@ class TokenEncoder(Protocol):
 
     def encode_tokens(self, texts: Sequence[str]) -> Tokens: ...
 
-    def encode_whole(self, text: str) -> tuple[Vectors, Tokens | None]:
-        """One text's vector, which may go on beyond `dimension`, and its tokens, in one reading."""
+    def encode_whole(self, texts: Sequence[str]) -> tuple[Vectors, Tokens | None]:
+        """Few texts' vectors, which may go on beyond `dimension`, and their tokens, at once."""
 
 
 @dataclass(frozen=True)
@@ -97,11 +96,6 @@ class Late:
     starts: Positions
     encode: EncodeTokens
 
-    def asked(self, said: Sequence[str], known: Sequence[Tokens | None] = ()) -> "Near":
-        """`known`: the tokens (MOST, SIZE) of each, where they are; the others are made here."""
-        found = zip_longest(said, known)
-        return Near(np.stack([self.encode([text])[0] if of is None else of for text, of in found]), self)
-
 
 @dataclass(frozen=True)
 class Near:
@@ -119,14 +113,6 @@ class Near:
 
 def token_encoding(encoder: Encoder) -> EncodeTokens | None:
     return encoder.encode_tokens if isinstance(encoder, TokenEncoder) and encoder.gives_tokens else None
-
-
-def whole(encoder: Encoder, text: str) -> tuple[Vectors, Tokens | None]:
-    """The vector (d,) of a text, and its tokens where the encoder gives them, in one reading."""
-    if not isinstance(encoder, TokenEncoder):
-        return encoder.encode([text])[0], None
-    vector, tokens = encoder.encode_whole(text)
-    return vector[: encoder.dimension], tokens
 
 
 def late_of(index: KnowledgeIndex, encode: EncodeTokens | None) -> Late | None:

@@ -122,14 +122,12 @@ class Postings:
             return np.empty(0, np.int64)
         texts = np.concatenate([self.texts[span] for span in spans])
         times = np.concatenate([self.times[span] for span in spans])
-        _texts, which = np.unique(texts, return_inverse=True)
-        scores = np.bincount(which, np.concatenate(weights) * _saturated(times, self.norms[texts]))[which]
-        # A text stands here once for each gram it has.
-        most = min(count * len(spans), len(texts))
-        top = np.argpartition(scores, len(texts) - most)[len(texts) - most :]
-        found, where = np.unique(texts[top], return_index=True)
-        kept = np.argsort(-scores[top][where], kind="stable")[:count]
-        return found[kept].astype(np.int64)
+        order = np.argsort(texts, kind="stable")  # quick, for each gram's texts are in order
+        texts, times, weight = texts[order], times[order], np.concatenate(weights)[order]
+        firsts = np.flatnonzero(np.diff(texts, prepend=-1))
+        scores = np.add.reduceat(weight * _saturated(times, self.norms[texts]), firsts)
+        least = max(len(scores) - count, 0)
+        return texts[firsts[np.argpartition(scores, least)[least:]]].astype(np.int64)
 
     def _spans(self, keys: Keys) -> tuple[Positions, Positions]:
         """First and last place of each gram's postings; empty spans for those that no text has."""

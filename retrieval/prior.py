@@ -26,7 +26,7 @@ from retrieval.policy import load_policy, unproven
 from retrieval.samples import Asked
 from retrieval.seed import read_folder
 
-_PARTS = 3
+PARTS = 3
 _MOST_QUESTIONS = 500  # made of phrasings, for a bare base
 FORMS = 2
 
@@ -35,7 +35,7 @@ def bases(entries: Sequence[Entry]) -> Iterator[tuple[list[Entry], list[Asked]]]
     """Bases made of these entries, each with the questions that its missing phrasings leave to be asked: in turn as
     they are and bare."""
     categories = sorted({entry.category for entry in entries})
-    groups = [set(categories[part::_PARTS]) for part in range(_PARTS)]
+    groups = [set(categories[part::PARTS]) for part in range(PARTS)]
     parts = [[entry for entry in entries if entry.category in group] for group in groups]
     for part in (list(entries), *parts):
         yield part, []

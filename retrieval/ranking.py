@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.encoder.protocol import Vectors
-from retrieval.goods import agree, without
+from retrieval.goods import without
 from retrieval.index import KnowledgeIndex, Positions, Segment, TextIndex
 from retrieval.late import Near
 from retrieval.lexical import Floats, Keys, keys_of
@@ -64,8 +64,8 @@ def rank(
     keys = keys_of(question)
     # Goods an entry can be about count as agreement, and no more: sharing their name is no sign of a shared question.
     beside = keys_of(without(question, named & index.goods.claimed))
-    weights = index.telling(keys)
-    asked = _Asked(vectors, keys, weights, np.isin(keys, beside) if len(beside) else np.ones(len(keys), bool), named)
+    count = np.isin(keys, beside) if len(beside) else np.ones(len(keys), bool)
+    asked = _Asked(vectors, keys, *index.telling(keys), count, named)
     found, first = [], 0
     for segment in index.segments:
         skipped = Without(leaving.entry - first, leaving.phrasing) if leaving else None
@@ -83,16 +83,18 @@ def rank(
         sums += _LATE_WEIGHT * late
     order = np.argsort(-sums, kind="stable")[:DEPTH]
     features = np.column_stack([features, late])[order]
-    return Ranking(entries[order], features, (float(index.centre @ vectors[0]), _known(index, asked)))
+    return Ranking(entries[order], features, (float(index.centre @ vectors[0]), _known(asked)))
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """A question: its vectors, its grams with their IDF, which `count` beside the goods' names, and the goods."""
+    """A question: its vectors, its grams with their IDF and whether any text has them, which `count` beside the goods'
+    names, and the goods."""
 
     vectors: Vectors
     keys: Keys
     telling: Floats
+    there: NDArray[np.bool_]
     count: NDArray[np.bool_]
     named: frozenset[str]
 
@@ -101,11 +103,11 @@ def _looked_at(segment: Segment, asked: _Asked, leaving: Without | None) -> tupl
     """A segment's candidates (n,) with their features but the late one."""
     catalogue, said, written = segment.catalogue, segment.phrasings, segment.bodies
     owners = catalogue.owners[said.candidates(asked.vectors, asked.keys, asked.telling, _LOOK_AT)]
-    with_body = written.candidates(asked.vectors, asked.keys, asked.telling, _LOOK_AT // 2)
+    with_body = written.candidates(asked.vectors[:1], asked.keys, asked.telling, _LOOK_AT // 2)
     entries = np.union1d(owners, catalogue.having_body[with_body]).astype(np.int64)
     entries = entries[~segment.gone[entries]]
     if asked.named:
-        entries = entries[[_may_answer(catalogue.about.get(int(entry)), asked.named) for entry in entries]]
+        entries = entries[catalogue.about.agree(entries, asked.named) | ~catalogue.about.has(entries)]
     if leaving is not None and leaving.phrasing is None:
         entries = entries[entries != leaving.entry]
     if not len(entries):
@@ -150,10 +152,5 @@ def _cosines(texts: TextIndex, positions: Positions, asked: _Asked) -> NDArray[n
     return cosines
 
 
-def _may_answer(about: tuple[str, ...] | None, named: frozenset[str]) -> bool:
-    return about is None or agree(about, named)
-
-
-def _known(index: KnowledgeIndex, asked: _Asked) -> float:
-    found_in = index.found_in(asked.keys)
-    return float(asked.telling[found_in > 0].sum() / max(float(asked.telling.sum()), 1e-9))
+def _known(asked: _Asked) -> float:
+    return float(asked.telling[asked.there].sum() / max(float(asked.telling.sum()), 1e-9))

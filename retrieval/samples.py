@@ -13,7 +13,7 @@ import numpy as np
 from core.errors import InvalidInput
 from retrieval.calibration import Kind, Sample
 from retrieval.index import Encode, KnowledgeIndex, Positions
-from retrieval.late import Late
+from retrieval.late import Late, Near
 from retrieval.ranking import Ranking, Without, rank, said_in
 
 # More than this many of a kind make the fit slower, not better.
@@ -25,8 +25,8 @@ _HELD_BACK_BESIDE_ASKED = 0.25
 
 @dataclass(frozen=True)
 class Asked:
-    """A question and the id of the entry that answers it, None when none does. `off_topic`: no base of this shop ever
-    would; without it such a question is about the shop, and somebody may write its entry one day."""
+    """A question and the id of the entry that answers it, None when none does. `off_topic`: no base of any shop, bank
+    or school would; without it such a question is like the shop's, and somebody may write its entry one day."""
 
     text: str
     entry_id: str | None
@@ -100,7 +100,7 @@ class _Ranked:
     def __call__(self, text: str, leaving: Without | None = None) -> Ranking:
         said = said_in(self._index, text)
         vectors = np.stack([self._vectors[one] for one in said])
-        near = self._late.asked(said, [self._tokens[one] for one in said]) if self._late else None
+        near = Near(np.stack([self._tokens[one] for one in said]), self._late) if self._late else None
         return rank(self._index, text, vectors, leaving, near)
 
 

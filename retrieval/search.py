@@ -24,13 +24,13 @@ from retrieval import calibration, knowledge, operating, ranking, samples
 from retrieval import late as late_interaction
 from retrieval.calibration import CHOICES, Outcome
 from retrieval.catalogue import Indexed
-from retrieval.encoder.projection import Tokens
-from retrieval.encoder.protocol import Encoder, Vectors
+from retrieval.encoder.protocol import Encoder
 from retrieval.index import KnowledgeIndex
-from retrieval.late import Late, Near, late_of, token_encoding, whole
+from retrieval.late import Late, Near, late_of, token_encoding
 from retrieval.operating import Operation, Report, Stored
 from retrieval.policy import POLICY, load_policy
-from retrieval.ranking import rank, said_in
+from retrieval.ranking import rank
+from retrieval.reading import Reading, read
 from retrieval.upkeep import Current, Progress, Upkeep, log_progress
 from retrieval.vectors import TokenCache, VectorCache
 
@@ -72,9 +72,8 @@ class Snapshot:
     fitted_to: str
     late: Late | None = None
 
-    def search(self, text: str, vectors: Vectors, now: datetime, near: Near | None = None) -> SearchResult:
-        """`vectors`, `near`: as for `rank`."""
-        found = self.ranked(text, vectors, near)
+    def search(self, asked: Reading, now: datetime) -> SearchResult:
+        found = self.ranked(asked)
         outcome = self.operation.outcome(np.array([probability for _entry, probability in found]))
         # An expired entry keeps its place in the ranking: what stands behind it is no answer to this question.
         if outcome == "answer" and not found[0][0].holds_at(now):
@@ -85,17 +84,18 @@ class Snapshot:
         ]
         return SearchResult("none" if not listed else outcome, tuple(listed))
 
-    def ranked(self, text: str, vectors: Vectors, near: Near | None = None) -> list[tuple[Indexed, float]]:
+    def ranked(self, asked: Reading) -> list[tuple[Indexed, float]]:
         """The nearest entries with their probabilities, best first, whether valid now or not."""
-        ranking = rank(self.index, text, vectors, near=near)
+        near = Near(asked.tokens, self.late) if self.late is not None and asked.tokens is not None else None
+        ranking = rank(self.index, asked.text, asked.vectors, near=near)
         probabilities = self.operation.calibration.probabilities(ranking)
         order = np.argsort(-probabilities, kind="stable")
         return [(self.index.entry(int(ranking.entries[i])), float(probabilities[i])) for i in order]
 
 
 class KnowledgeSearch:
-    """Made by `open`. `search` is synchronous, takes about a millisecond (and encodes once more what
-    names goods) and may be called from any thread."""
+    """Made by `open`. `read` encodes a question and `search` looks it up, both of them CPU work of some milliseconds
+    that may be done in any thread."""
 
     def __init__(self, upkeep: Upkeep, encoder: Encoder, index_dir: Path, asked: Path) -> None:
         self._upkeep = upkeep
@@ -152,24 +152,15 @@ class KnowledgeSearch:
         """How well the operating point holds, on questions held out from the fit."""
         return self._snapshot.operation.report
 
-    def search(
-        self, text: str, vector: Vectors, now: datetime | None = None, tokens: Tokens | None = None
-    ) -> SearchResult:
-        """`vector`: of the text, by this search's encoder, shape (d,); `tokens`: the same, else they are made here."""
-        snapshot = self._snapshot
-        said = said_in(snapshot.index, text)
-        vectors, known = [vector], [tokens]
-        for rest in said[1:]:
-            of_rest, tokens_of_rest = whole(self.encoder, rest)
-            vectors.append(of_rest)
-            known.append(tokens_of_rest)
-        near = snapshot.late.asked(said, known) if snapshot.late else None
-        return snapshot.search(text, np.stack(vectors), now or datetime.now(UTC), near)
+    def read(self, text: str) -> Reading:
+        return read(text, self.index, self.encoder)
+
+    def search(self, asked: Reading, now: datetime | None = None) -> SearchResult:
+        """Of what `read` gave, of this or an earlier snapshot."""
+        return self._snapshot.search(asked, now or datetime.now(UTC))
 
     def find(self, text: str) -> SearchResult:
-        """Encode and search."""
-        vector, tokens = whole(self.encoder, text)
-        return self.search(text, vector, tokens=tokens)
+        return self.search(self.read(text))
 
     async def rebuild(self) -> None:
         """Take in what changed, and fit the operating point to it. Nothing to do is done in no time."""

@@ -64,12 +64,15 @@ class EmbeddedEncoder:
         small = [self._projection.small(tokens) for tokens in self.last_layer(texts)]
         return np.stack(small) if small else np.empty((0, MOST, SIZE), np.int8)
 
-    def encode_whole(self, text: str) -> tuple[Vectors, Tokens | None]:
-        """One text by `encode_deep` and `encode_tokens` at once; no tokens if the folder gives none."""
-        ids = self._ids(text)
-        embedding, middle, *tokens = self._run([ids], _POOLED + (_TOKENS,) * self.gives_tokens)
-        vector = np.concatenate([embedding[0], middle[0]])
-        return vector, self._projection.small(self._own(tokens[0][0], ids)) if tokens else None
+    def encode_whole(self, texts: Sequence[str]) -> tuple[Vectors, Tokens | None]:
+        """Few texts by `encode_deep` and `encode_tokens` at once; no tokens if the folder gives none."""
+        ids = [self._ids(text) for text in texts]
+        embedding, middle, *tokens = self._run(ids, _POOLED + (_TOKENS,) * self.gives_tokens)
+        vectors = np.concatenate([embedding, middle], axis=1)
+        if not tokens:
+            return vectors, None
+        own = [self._own(of_text, row) for of_text, row in zip(tokens[0], ids, strict=True)]
+        return vectors, np.stack([self._projection.small(rows) for rows in own])
 
     def last_layer(self, texts: Sequence[str]) -> list[Vectors]:
         """Of each text its tokens' vectors (n, hidden), without the prefix and the marks of start and end."""

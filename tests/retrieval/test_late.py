@@ -8,7 +8,8 @@ from retrieval.encoder.projection import MOST, SIZE, Tokens
 from retrieval.encoder.protocol import Vectors
 from retrieval.index import KnowledgeIndex
 from retrieval.knowledge import Entry
-from retrieval.late import Packed, late_of, token_encoding, whole
+from retrieval.late import Near, Packed, late_of, token_encoding
+from retrieval.reading import read
 
 
 def test_the_same_text_is_nearest_and_word_order_hardly_matters(encoder: EmbeddedEncoder) -> None:
@@ -45,23 +46,26 @@ def test_a_base_knows_the_phrasings_of_each_entry(entries: list[Entry], encoder:
         late = late_of(base, token_encoding(encoder))
         assert late is not None
         for position in range(base.size):
-            nearness, firsts = late.asked([base.entry(position).question]).to(np.array([0, position, 1]))
+            asked = Near(late.encode([base.entry(position).question]), late)
+            nearness, firsts = asked.to(np.array([0, position, 1]))
             assert nearness[firsts[1]] == pytest.approx(1, abs=0.02)
             assert len(nearness) == sum(late.starts[e + 1] - late.starts[e] for e in (0, position, 1))
 
 
-def test_an_encoder_without_tokens_still_gives_the_vector(encoder: EmbeddedEncoder) -> None:
+def test_an_encoder_without_tokens_still_gives_the_vector(entries: list[Entry], encoder: EmbeddedEncoder) -> None:
     class Plain:
         name, dimension = encoder.name, encoder.dimension
 
         def encode(self, texts: Sequence[str]) -> Vectors:
             return encoder.encode(texts)
 
-    (vector, none), (same, tokens) = whole(Plain(), "退货"), whole(encoder, "退货")
-    assert none is None
-    assert tokens is not None
-    assert vector == pytest.approx(same)
-    assert vector.shape == (encoder.dimension,)
+    index = KnowledgeIndex.build(entries, encoder.encode, encoder.name)
+    plain, whole = read("退货", index, Plain()), read("退货", index, encoder)
+    assert plain.tokens is None
+    assert whole.tokens is not None
+    assert plain.vectors == pytest.approx(whole.vectors)
+    assert whole.vectors.shape == (1, encoder.dimension)
+    assert whole.deep.shape == (1, 2 * encoder.dimension)
 
 
 def closeness(asked: Tokens, *texts: Tokens) -> list[float]:
@@ -71,12 +75,12 @@ def closeness(asked: Tokens, *texts: Tokens) -> list[float]:
 
 
 def test_one_reading_of_a_text_gives_all_that_is_known_of_it(encoder: EmbeddedEncoder) -> None:
-    text = "退货运费谁出" * 10
-    vector, tokens = encoder.encode_whole(text)
-    assert vector == pytest.approx(encoder.encode_deep([text])[0])
+    texts = ["退货运费谁出" * 10, "退货"]
+    vectors, tokens = encoder.encode_whole(texts)
+    assert vectors == pytest.approx(encoder.encode_deep(texts[::-1])[::-1], abs=1e-5)
     assert tokens is not None
-    assert tokens.shape == (MOST, SIZE)
-    assert (tokens == encoder.encode_tokens([text])[0]).all()
+    assert tokens.shape == (2, MOST, SIZE)
+    assert (tokens == encoder.encode_tokens(texts[::-1])[::-1]).all()
 
 
 def test_a_large_base_and_an_encoder_without_tokens_go_without(

@@ -6,7 +6,7 @@ import pytest
 from retrieval.encoder.embedded import EmbeddedEncoder
 from retrieval.index import KnowledgeIndex, fingerprint
 from retrieval.knowledge import SHOP_ZONE, Entry
-from retrieval.late import late_of, token_encoding
+from retrieval.late import Near, late_of, token_encoding
 from retrieval.ranking import DEPTH, FEATURES, LATE, Without, rank
 
 
@@ -75,7 +75,7 @@ def test_no_entries_rank_nothing(encoder: EmbeddedEncoder) -> None:
 def test_characters_nobody_wrote_still_rank_by_meaning(index: KnowledgeIndex, encoder: EmbeddedEncoder) -> None:
     question, late = "refund shipping", late_of(index, token_encoding(encoder))
     assert late is not None
-    ranking = rank(index, question, encoder.encode([question])[0], near=late.asked([question]))
+    ranking = rank(index, question, encoder.encode([question])[0], near=Near(late.encode([question]), late))
     assert np.isfinite(ranking.features).all()
 
 
@@ -93,7 +93,7 @@ def test_tokens_speak_for_the_entry_whose_words_are_meant(index: KnowledgeIndex,
     late = late_of(index, token_encoding(encoder))
     assert late is not None
     question = "积分什么时候到期"
-    ranking = rank(index, question, encoder.encode([question])[0], near=late.asked([question]))
+    ranking = rank(index, question, encoder.encode([question])[0], near=Near(late.encode([question]), late))
     nearness = ranking.features[:, LATE]
     assert index.entry(int(ranking.entries[0])).id == "kb-points"
     assert nearness.argmax() == 0
@@ -106,7 +106,7 @@ def test_a_phrasing_left_out_has_no_tokens_either(index: KnowledgeIndex, encoder
     assert late is not None
     assert owner is not None
     question = index.entry(owner).question
-    vector, near = encoder.encode([question])[0], late.asked([question])
+    vector, near = encoder.encode([question])[0], Near(late.encode([question]), late)
     found, without = (rank(index, question, vector, leaving, near) for leaving in (None, Without(owner, 0)))
     [whole], [partial] = (ranking.features[ranking.entries == owner, LATE] for ranking in (found, without))
     assert partial < whole == pytest.approx(1, abs=0.01)

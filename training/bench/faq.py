@@ -24,12 +24,13 @@ from core.settings import load_settings
 from retrieval import samples
 from retrieval.calibration import expected_calibration_error
 from retrieval.encoder import load_encoder
-from retrieval.encoder.protocol import Encoder, Vectors
+from retrieval.encoder.protocol import Encoder
 from retrieval.index import KnowledgeIndex
 from retrieval.knowledge import ALWAYS, Entry
-from retrieval.late import Near, late_of, token_encoding, whole
+from retrieval.late import late_of, token_encoding
 from retrieval.operating import operate, read_prior
 from retrieval.policy import load_policy
+from retrieval.reading import read
 from retrieval.samples import Asked
 from retrieval.search import ASKED, SearchResult, Snapshot
 
@@ -97,11 +98,11 @@ def _measure(
     ranks, firsts, outcomes, times = [], [], Counter[str](), []
     for question in known:
         started = time.perf_counter()
-        vector, near = _encoded(snapshot, encoder, question.text)
-        result = snapshot.search(question.text, vector, datetime.now(UTC), near)
+        reading = read(question.text, snapshot.index, encoder)
+        result = snapshot.search(reading, datetime.now(UTC))
         times.append((time.perf_counter() - started) * 1000)
         outcomes[_outcome(result, str(question.entry_id))] += 1
-        found = snapshot.ranked(question.text, vector, near)
+        found = snapshot.ranked(reading)
         order = [entry.id for entry, _probability in found]
         firsts.append(found[0][1] if found else 0.0)
         ranks.append(order.index(question.entry_id) + 1 if question.entry_id in order else np.inf)
@@ -147,20 +148,14 @@ def _outcomes(snapshot: Snapshot, encoder: Encoder, asked: Sequence[Asked]) -> d
     if not asked:
         return {}
     now = datetime.now(UTC)
-    encoded = [(question.text, *_encoded(snapshot, encoder, question.text)) for question in asked]
-    got = Counter(snapshot.search(text, vector, now, near).outcome for text, vector, near in encoded)
+    readings = (read(question.text, snapshot.index, encoder) for question in asked)
+    got = Counter(snapshot.search(reading, now).outcome for reading in readings)
     return {outcome: round(got[outcome] / len(asked), 4) for outcome in ("answer", "choices", "none")}
 
 
 def _first(snapshot: Snapshot, text: str, encoder: Encoder) -> float:
-    found = snapshot.ranked(text, *_encoded(snapshot, encoder, text))
+    found = snapshot.ranked(read(text, snapshot.index, encoder))
     return found[0][1] if found else 0.0
-
-
-def _encoded(snapshot: Snapshot, encoder: Encoder, text: str) -> tuple[Vectors, Near | None]:
-    """In one go where the encoder can, as a turn does."""
-    vector, tokens = whole(encoder, text)
-    return vector, snapshot.late.asked([text], [tokens]) if snapshot.late else None
 
 
 def _share(hits: Iterable[Any]) -> float:

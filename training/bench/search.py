@@ -100,7 +100,7 @@ async def _measured(folder: Path, entries: int, redis_url: str) -> Figures:
     async with _opened(folder, encoder, redis_url) as (search, database, bus):
         opened, resident = time.perf_counter() - started, _resident()
         questions = [question.text for question in read_asked(ASKED)]
-        times, most = await asyncio.to_thread(_asked, search, encoder, questions)
+        times, most = await asyncio.to_thread(_asked, search, questions)
         changed = np.linspace(0, entries - 1, _UPDATES).astype(int).tolist()
         updated = max([await _update(search, database, bus, number) for number in changed])
         segment = search.index.segments[0]
@@ -170,16 +170,14 @@ async def _opened(
     await database.close()
 
 
-def _asked(
-    search: KnowledgeSearch, encoder: MadeUpEncoder, questions: Sequence[str]
-) -> tuple[NDArray[np.float64], float]:
+def _asked(search: KnowledgeSearch, questions: Sequence[str]) -> tuple[NDArray[np.float64], float]:
     """(3, n): by the clock, of this thread, and of that without encoding; and the most memory."""
     times, most = [], 0.0
     for question in questions:
         started, worked = time.perf_counter(), time.thread_time()
-        [vector] = encoder.encode([question])
+        reading = search.read(question)
         encoded = time.thread_time()
-        search.search(question, vector)
+        search.search(reading)
         ended = time.thread_time()
         times.append((time.perf_counter() - started, ended - worked, ended - encoded))
         most = max(most, _resident())
