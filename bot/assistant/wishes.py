@@ -110,16 +110,23 @@ class Wishes:
         return re.compile(rf"{_AROUND}(?:{sighs}|{what}|{how}|[破烂](?:{blamed})){_AROUND}")
 
     def beside(self, text: str, form: str, clauses: Sequence[Clause], heard: Sequence[Heard]) -> list[int]:
-        """Which clauses, in the middle of a form, surely wish for another one beside it."""
+        """Which clauses, in the middle of a form, surely wish for another one beside it, or ask something after the
+        answer to it."""
         if form in self.dictated:
             return []
         return [
             i
             for i, (clause, one) in enumerate(zip(clauses, heard, strict=True))
-            if self.forms.get(one.intent, form) != form
-            and one.confidence >= self.after_pause
-            and sounds_beside(text, clause)
+            if one.confidence >= self.after_pause
+            and (self._is_other_form(text, form, clause, one) or (i and self._asks_besides(clause, one)))
         ]
+
+    def _is_other_form(self, text: str, form: str, clause: Clause, heard: Heard) -> bool:
+        return self.forms.get(heard.intent, form) != form and sounds_beside(text, clause)
+
+    def _asks_besides(self, clause: Clause, heard: Heard) -> bool:
+        """质量不好 顺便看看积分: a question behind the answer to the form."""
+        return clause.connected and heard.intent in self.queries and heard.intent not in self.reports
 
     def parts(self, clauses: Sequence[Clause], heard: Sequence[Heard]) -> list[Clause]:
         """The clauses joined to wishes: what is none goes with its neighbour, and so does more of the same."""

@@ -223,9 +223,16 @@ class TestSeveralWishes:
     def test_one_wish_in_two_clauses(self, served: Served, actions: ActionServer, sender: str) -> None:
         assert "wishes" not in served.turn(sender, "到哪了 怎么还没到")["understanding"]
 
+    def test_an_answer_and_a_question_within_a_form(self, served: Served, actions: ActionServer, sender: str) -> None:
+        actions.scripts["validate_return_form"] = lambda _: {"events": [], "responses": []}
+        served.turn(sender, "我要退货")
+        answer = served.turn(sender, "质量不好 顺便看看积分")
+        assert [wish["text"] for wish in answer["understanding"]["wishes"]] == ["质量不好", "看看积分"]
+        assert "action_query_points" in answer["actions"]
+
     def test_not_within_a_form(self, served: Served, actions: ActionServer, sender: str) -> None:
         served.turn(sender, "我要退货")
-        assert "wishes" not in served.turn(sender, "质量不好 顺便看看积分")["understanding"]
+        assert "wishes" not in served.turn(sender, "质量不好 积分有多少")["understanding"]
 
     def test_within_a_form_when_they_are_plain(self, served: Served, actions: ActionServer, sender: str) -> None:
         actions.scripts["validate_return_form"] = lambda _: {"events": [], "responses": []}

@@ -113,6 +113,14 @@ def test_logistics_with_facts(talk: Talk, orders):
     assert parcel.tracking_number in said.text and parcel.carrier in said.text
 
 
+def test_leaving_a_form_with_a_question(talk: Talk):
+    customer = talk.customer(NORMAL)
+    customer.say("我要退货")
+    said = customer.say("算了不退了，顺便查下我的积分")
+    assert "action_submit_return" in said.actions and "action_query_points" in said.actions
+    assert not said.buttons  # nothing is asked any more
+
+
 def test_a_reason_by_its_place_in_the_list(talk: Talk, orders):
     customer = talk.customer(NORMAL)
     assert list(customer.say("我要退货").buttons)[1] == "质量问题"
@@ -233,7 +241,7 @@ def test_which_one_of_several(talk: Talk, orders):
     assert len(shown) == 5
     picked = customer.say("第二个")
     assert picked.actions[0] == "action_order_status"
-    assert customer.press(shown[1]).text == picked.text
+    assert shown[1].split(" ¥")[0] in picked.text
     again = customer.say("刚才那个到哪了")
     assert again.actions[0] == "action_track_logistics"
 

@@ -128,6 +128,10 @@ class Parts(unittest.TestCase):
         self.assertEqual(beside("顺便开张发票", invoice), [0])
         self.assertEqual(beside("发票也开一下", invoice), [0])
         self.assertEqual(beside("质量不好，顺便开张发票", reason, invoice), [1])
+        points = Heard("query_points", 0.95)
+        self.assertEqual(beside("质量不好，顺便看看积分", reason, points), [1])
+        self.assertEqual(beside("顺便看看积分", points), [])  # a question alone is a digression anyway
+        self.assertEqual(beside("质量不好，看看积分", reason, points), [])
         for text in ("开张发票", "还是先开发票", "算了 还想开发票"):
             self.assertEqual(beside(text, *[invoice] * len(clauses(text))), [], text)
         self.assertEqual(beside("也退这一件", Heard("return_goods", 0.95)), [])  # that is the open form's
