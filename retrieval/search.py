@@ -20,7 +20,7 @@ from core.bus import Bus
 from core.errors import KefuError
 from core.settings import HOME
 from core.storage.database import Database
-from retrieval import calibration, knowledge, operating, ranking, samples
+from retrieval import calibration, goods, knowledge, lexical, operating, ranking, samples, text
 from retrieval import late as late_interaction
 from retrieval.calibration import CHOICES, Outcome
 from retrieval.catalogue import Indexed
@@ -223,9 +223,8 @@ class KnowledgeSearch:
 
     def _key(self, index: KnowledgeIndex) -> str:
         digest = sha256(index.founded_on.encode())
-        sources = [
-            Path(str(module.__file__)) for module in (calibration, late_interaction, operating, ranking, samples)
-        ]
+        modules = (calibration, goods, late_interaction, lexical, operating, ranking, samples, text)
+        sources = [Path(str(module.__file__)) for module in modules]
         for path in (*sources, POLICY, operating.PRIOR, self._asked):
             digest.update(path.read_bytes() if path.is_file() else b"")
         return digest.hexdigest()[:16]

@@ -154,7 +154,9 @@ def _label(folder: Path) -> dict[str, str]:
 
 
 def _keys(texts: Sequence[str]) -> NDArray[np.uint64]:
-    return np.array([int.from_bytes(sha256(text.encode()).digest()[:8], "big") for text in texts], np.uint64)
+    """By what is encoded of each: a change of the canonical form brings new vectors."""
+    digests = (sha256(text.normalise(one).encode()).digest() for one in texts)
+    return np.array([int.from_bytes(digest[:8], "big") for digest in digests], np.uint64)
 
 
 def _vectors_of(path: Path) -> Path:

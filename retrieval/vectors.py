@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from retrieval.encoder.projection import MOST, SIZE
 from retrieval.encoder.protocol import Encoder
 from retrieval.late import EncodeTokens
+from retrieval.text import normalise
 
 Rows = NDArray[Any]
 
@@ -21,7 +22,8 @@ _KEY = 16  # bytes
 
 class _Kept:
     """One file a purpose and encoder, mapped while it is read and not kept: those of a million texts take 1.5 GB. Two
-    writers at once do no harm: the last one's file stays."""
+    writers at once do no harm: the last one's file stays. Texts are known by what is encoded of them, so that a change
+    of the canonical form brings new vectors."""
 
     def __init__(self, path: Path, encode: Callable[[Sequence[str]], Rows], form: np.dtype[Any]) -> None:
         """`form`: of one text's row."""
@@ -33,7 +35,7 @@ class _Kept:
         stored = self._read()
         packed = stored["key"].tobytes()
         stored_keys = [packed[start : start + _KEY] for start in range(0, len(packed), _KEY)]
-        keys = [sha256(text.encode()).digest()[:_KEY] for text in texts]
+        keys = [sha256(normalise(text).encode()).digest()[:_KEY] for text in texts]
         row = {key: i for i, key in enumerate(stored_keys)}
         new = [i for i, key in enumerate(keys) if key not in row]
         old = [i for i, key in enumerate(keys) if key in row]
