@@ -8,7 +8,8 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.columns import Column, Positions, Rows
+from retrieval.byte_vectors import ByteVectors
+from retrieval.columns import Positions, Rows
 from retrieval.encoder.protocol import Vectors
 
 faiss.omp_set_num_threads(1)  # one question is too small to share out; many questions come side by side
@@ -39,16 +40,16 @@ class Dense:
     @classmethod
     def write(cls, path: Path, dimension: int) -> None:
         """The index beside the vectors that stand in a file already."""
-        vectors = _column(path, dimension)
+        vectors = ByteVectors(vectors_of(path), dimension)
         np.save(_centre_of(path), _centre(vectors, dimension))
         if len(vectors) > _FLAT:
             faiss.write_index(_index(vectors, dimension), str(_index_of(path)))
 
     @classmethod
     def read(cls, path: Path, dimension: int, in_memory: bool) -> "Dense":
-        vectors: Rows = _column(path, dimension)
-        is_flat = len(vectors) <= _FLAT
-        vectors = vectors[:] if in_memory or is_flat else vectors
+        vectors: Rows = ByteVectors(vectors_of(path), dimension, in_memory)
+        if is_flat := len(vectors) <= _FLAT:
+            vectors = vectors[:]
         index = _index(vectors, dimension) if is_flat else faiss.read_index(str(_index_of(path)))
         return cls(vectors, index, np.load(_centre_of(path)))
 
@@ -70,8 +71,8 @@ class Dense:
         return found
 
 
-def _column(path: Path, dimension: int) -> Column:
-    return Column(path.with_name(f"{path.name}.vectors"), np.dtype((np.float32, (dimension,))))
+def vectors_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.bytes")
 
 
 def _index_of(path: Path) -> Path:

@@ -18,10 +18,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval import catalogue, columns, dense, index, lexical, text
+from retrieval import byte_vectors, catalogue, columns, dense, index, lexical, text
+from retrieval.byte_vectors import ByteVectors
 from retrieval.catalogue import Catalogue
 from retrieval.columns import Column, append
-from retrieval.dense import Dense
+from retrieval.dense import Dense, vectors_of
 from retrieval.encoder.protocol import Encoder, Vectors
 from retrieval.index import Segment, TextIndex, texts_of
 from retrieval.knowledge import Entry
@@ -89,7 +90,7 @@ class Builder:
         for name, texts in zip(_NAMES, texts_of(entries), strict=True):
             self._postings[name].add(texts)
             keys = _keys(texts)
-            append(_vectors_of(self._folder / name), self._known.encode(texts, keys))
+            byte_vectors.write(vectors_of(self._folder / name), self._known.encode(texts, keys))
             append(_keys_of(self._folder / name), keys)  # after their vectors: a key says that there is one
 
     def finish(self, until: datetime) -> Kept:
@@ -114,9 +115,9 @@ class _Known:
         self._encoder = encoder
         self._places = []
         for path in (folder / name for folder in folders for name in _NAMES):
-            if _keys_of(path).is_file():
+            if _keys_of(path).is_file() and vectors_of(path).is_file():  # they once stood there in another form
                 keys = Column(_keys_of(path), np.uint64)[:]
-                vectors = Column(_vectors_of(path), np.dtype((np.float32, (encoder.dimension,))))
+                vectors = ByteVectors(vectors_of(path), encoder.dimension)
                 order = np.argsort(keys)
                 self._places.append((keys[order], order, vectors))
 
@@ -159,10 +160,6 @@ def _keys(texts: Sequence[str]) -> NDArray[np.uint64]:
     return np.array([int.from_bytes(digest[:8], "big") for digest in digests], np.uint64)
 
 
-def _vectors_of(path: Path) -> Path:
-    return path.with_name(f"{path.name}.vectors")
-
-
 def _keys_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.keys")
 
@@ -174,6 +171,6 @@ def _number(folder: Path) -> int:
 def _form() -> str:
     """What is on disk depends on how these modules make it."""
     digest = sha256()
-    for module in (catalogue, columns, dense, index, lexical, text):
+    for module in (byte_vectors, catalogue, columns, dense, index, lexical, text):
         digest.update(Path(str(module.__file__)).read_bytes())
     return digest.hexdigest()[:16]
