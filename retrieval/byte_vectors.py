@@ -1,5 +1,5 @@
-"""Unit vectors in a byte a dimension, for what stands on disk: a quarter of the size, and cosines as before to within a
-thousandth, less than the encoder itself is sure of."""
+"""Unit vectors in a byte a dimension, for what stands on disk: a quarter of the size, and cosines as before to within
+two thousandths, which is less than the encoder itself is sure of."""
 
 from pathlib import Path
 from typing import Any

@@ -14,7 +14,7 @@ def test_cosines_come_out_as_they_were(tmp_path: Path, in_memory: bool) -> None:
     write(tmp_path / "some", vectors[100:])
     kept = ByteVectors(tmp_path / "some", 384, in_memory)
     assert len(kept) == 300
-    assert kept[:] @ vectors[7] == pytest.approx(vectors @ vectors[7], abs=0.001)
+    assert kept[:] @ vectors[7] == pytest.approx(vectors @ vectors[7], abs=0.002)
     assert np.array_equal(kept[np.array([299, 0, 250])], kept[:][[299, 0, 250]])
     assert (tmp_path / "some").stat().st_size == 300 * (384 + 4)
 
