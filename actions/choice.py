@@ -5,7 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from actions.backends.orders import Order, Orders
-from actions.goods import asked_on, called_in, is_called, is_name_of, misspelt_in, named_in, that_one
+from actions.goods import (
+    asked_on,
+    bought_misspelt_in,
+    called_in,
+    is_called,
+    is_name_of,
+    misspelt_in,
+    named_in,
+    that_one,
+)
 from actions.references import described_by, insists, matching, unnamed_goods
 from actions.turn import Turn
 from core.errors import NotFound
@@ -102,7 +111,7 @@ async def bought(orders: Orders, member_id: str, goods: str, *, beside: str | No
 def _by_goods(recent: Sequence[Order], turn: Turn, wanted: Wanted) -> Choice | None:
     """Goods named in the customer's own words, which no entity caught."""
     names = _names_of(recent)
-    named = named_in(turn.text, names) or called_in(turn.text, names)
+    named = named_in(turn.text, names) or bought_misspelt_in(turn.text, names) or called_in(turn.text, names)
     if not named and (goods := that_one(turn.text) or asked_on(turn.text)):
         named = misspelt_in(goods, names)
     return _narrowed([recent[index] for index in named], recent, wanted) if named else None

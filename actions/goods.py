@@ -14,6 +14,9 @@ _THAT_ONE = re.compile(
     r"(?:不对|不是|等等|等下|啊|哦|，|,|\s)*(?:我?(?:说|要|买|换)?的?(?:就?是|成)?)[那这内]个([^，。,！？!?\s]{2,8})[的滴][啊呀吧呢]*"
 )
 _ASKED_ON = re.compile(r"(?:那|还有)?([^，。,！？!?\s那呢]{2,8}?)(?:的|那个|那[单件条台])?(?:呢)?[？?]*")
+_BOUGHT = re.compile(r"[买拍订]的(?:[那这]?一?[个件条台双瓶套款])?([\u4e00-\u9fff]{3,6})")
+_GIVER = r"(?!(?:们?[给帮替]我|送|孝敬))"
+"""我儿子给我买的: who bought it says nothing of what it is."""
 _LEAD_IN = re.compile(
     # People, and what is wished
     r"麻烦|请问?|帮忙?|替|给|[我俺咱你您他她]们?|人家|自己|想要?|需?要|可以|能不能|能|得|把|将|对|就是|就|不是|是不是|是"
@@ -77,6 +80,15 @@ def misspelt_in(word: str, names: Sequence[str]) -> list[int]:
     ]
 
 
+def bought_misspelt_in(text: str, names: Sequence[str]) -> list[int]:
+    """Which of the names hold, but for one character, what the text says was bought: 买的那个空气扎锅怎么还没到."""
+    for found in _BOUGHT.finditer(text):
+        for end in range(len(found[1]), _SHORTEST_NAME, -1):
+            if meant := misspelt_in(found[1][:end], names):
+                return meant
+    return []
+
+
 def is_name_of(word: str, name: str) -> bool:
     """Whether the word is goods of this name and nothing more, one character misspelt at most: 裙子, 纸尿库; not
     面膜过敏."""
@@ -92,7 +104,8 @@ def called_in(text: str, names: Sequence[str]) -> list[int]:
     words = [
         word
         for called, meant in _CALLED.items()
-        if re.search(called, text) and not any(word in text for word in meant)  # 空气炸锅 is no other 锅
+        # 空气炸锅 is no other 锅
+        if re.search(f"(?:{called}){_GIVER}", text) and not any(word in text for word in meant)
         for word in meant
     ]
     return [index for index, name in enumerate(names) if any(word in name for word in words)]

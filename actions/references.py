@@ -64,8 +64,8 @@ _OF_STATE = re.compile(
     r"[^，。,！？!?\s]{0,2}?(?:的?[那这][一个]?(?:单|笔|订单|件|包裹|快递)|[的滴](?:订单|单子?)|的?[那这]个[啦呀吧啊呢]*$)"
 )
 _THAT_OF_STATE = re.compile(r"[那这](?:一?[单笔]|个)[^，。,！？!?\s]{0,4}$")
-_OF_STATE_LAST = re.compile(r"[^，。,！？!?\s]?[的滴][啦呀吧啊呢]*(?:$|[，。,！？!?\s])")
-"""那个没付款的: the state stands behind."""
+_OF_STATE_LAST = re.compile(r"[^，。,！？!?\s]?[的滴](?!时[候间]|话|那天|原因)")
+"""那个没付款的: the state stands behind, and 先取消吧 may follow. 那单签收的时候 tells of a time."""
 _STATE_WANTED = re.compile(r"[要想帮][我你]?$|给我$")
 _STATE_BEHIND = re.compile(r"[货款钱]?[的了呢啊呀吧嘛吗]*(?:$|[，。,！？!?\s])")
 _STATES_BEHIND = frozenset({"unpaid", "unsent"})

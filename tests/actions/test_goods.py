@@ -5,7 +5,16 @@ from decimal import Decimal
 
 import pytest
 
-from actions.goods import asked_on, called_in, goods_pointed_at, is_called, misspelt_in, named_in, that_one
+from actions.goods import (
+    asked_on,
+    bought_misspelt_in,
+    called_in,
+    goods_pointed_at,
+    is_called,
+    misspelt_in,
+    named_in,
+    that_one,
+)
 from tests.actions.fake_shop import FakeShop
 from tests.actions.in_form import InForm
 from tests.e2e.talk import found
@@ -44,6 +53,14 @@ def test_one_character_may_be_misspelt() -> None:
     names = ["云汐滚筒洗衣机", "静川空气炸锅 4.5L"]
     assert misspelt_in("洗一机", names) == [0]
     assert misspelt_in("电视机", names) == [] == misspelt_in("炸过", names) == misspelt_in("5.5L", names)
+
+
+def test_what_was_bought_may_be_misspelt_and_who_bought_it_tells_nothing() -> None:
+    names = ["轻羽婴儿推车", "静川空气炸锅 4.5L", "远山防泼水冲锋衣"]
+    assert bought_misspelt_in("我前些天买的那个空气扎锅怎么还没发", names) == [1]
+    assert bought_misspelt_in("儿子给我买的冲风衣穿着有点小", names) == [2]
+    assert bought_misspelt_in("买的东西怎么还没到", names) == []
+    assert called_in("儿子给我买的", names) == [] and called_in("给儿子买的", names) == [0]
 
 
 def test_goods_and_nothing_else() -> None:
