@@ -9,6 +9,7 @@ import yaml
 
 from actions.base import Answer, CustomerAction
 from actions.guesses import PERSON, guessed_wishes
+from actions.other_firms import may_answer, others_account
 from actions.services import FaqHint, Services
 from actions.turn import Turn
 
@@ -44,10 +45,22 @@ class AnswerFaq(CustomerAction):
         unsure = turn.intent in {"faq", "product_question"} and turn.faq.outcome != "answer"
         if unsure and await self._orders.takes_as_order(turn, answer):
             return
+        if (firms := others_account(turn.text)) and not await self._names(turn, firms):
+            answer.say("utter_out_of_scope")
+            return
         if await answer_from_knowledge(self, turn, answer, certain_only=turn.intent in self.certain_only):
             return
         if not await self.default(turn, answer):
             self.no_answer(turn, answer)
+
+    async def _names(self, turn: Turn, firms: frozenset[str]) -> bool:
+        """Whether the surest entry is about the account of that other firm, too."""
+        hint = await _found(self, turn)
+        if hint.outcome != "answer":
+            return False
+        entry_id, question = hint.candidates[0]
+        said = await self.services.knowledge.answer(entry_id, self.services.clock())
+        return said is not None and may_answer(question + said, firms)
 
     async def default(self, turn: Turn, answer: Answer) -> bool:
         """The intent is understood, only the question is not: its one entry answers, or its few are offered."""

@@ -18,9 +18,16 @@ _OWN = re.compile(
 )
 
 
+_OWN_BESIDE = re.compile(r"多少|哪些|还剩|我还?有|我的|[帮查看]|[这那]一?[单笔张件]|KF[0-9]|[0-9]{5,}")
+_FOR_ME = re.compile(r"给[我俺咱]们?")
+_CLAUSE = re.compile(r"[,，。;；!！?？\s]+")
+
+
 def asks_for_rule(text: str) -> bool:
-    """What may be, in general, of nobody's in particular."""
-    return bool(_RULE.search(text)) and not _OWN.search(text)
+    """What may be, in general, of nobody's in particular. Who asks may stand beside it: 新人券还能领不 我是老用户."""
+    clauses = [_FOR_ME.sub("", clause) for clause in _CLAUSE.split(text)]
+    rules = [clause for clause in clauses if _RULE.search(clause) and not _OWN.search(clause)]
+    return bool(rules) and not any(_OWN_BESIDE.search(clause) for clause in clauses if clause not in rules)
 
 
 class MemberOrRule(MemberAction):

@@ -17,6 +17,23 @@ async def test_a_found_answer_is_given(caller):
     assert answered.said == ({"text": "质量问题的运费由我们承担。"},)
 
 
+@pytest.mark.parametrize(
+    ("words", "ours"),
+    [
+        ("QQ密码忘了", False),
+        ("我的企业微信登不上去了", False),
+        ("密码忘了怎么办", True),
+        ("微信登录提示被占用", True),
+        ("用QQ登录你们店可以吗", True),
+        ("QQ能聊吗", True),
+    ],
+)
+async def test_what_our_accounts_need_is_no_answer_about_anothers(caller, words: str, ours: bool):
+    faq = found("answer", ("kb-fee", "微信登录和手机号怎么绑定"))
+    told = await caller().hear("action_answer_faq", words, "faq", faq=faq)
+    assert (told.responses != ["utter_out_of_scope"]) is ours
+
+
 async def test_an_expired_answer_is_never_given(caller):
     customer = caller()
     answered = await customer.hear("action_answer_faq", "双十一怎么退", "faq", faq=found("answer", GONE, FEE))
