@@ -19,6 +19,7 @@ _LEAD_IN = re.compile(
 _REGION = re.compile(r"省|市|区|县|州|盟|旗|镇|乡|新区|自治")
 _PLACE = re.compile(r"路|街|道|巷|弄|村|庄|苑|园|小区|公寓|大厦|广场|大学|学校|医院|驿站|中心")
 _NUMBER = re.compile(r"[0-9一二三四五六七八九十百]+\s*(?:号|栋|幢|座|楼|单元|室|弄|组|队|院|[A-Za-z-]?[0-9]{2,})")
+_RECEIVER = re.compile(r"收[件货](?:人|的?电话|的?手机)")
 _SHORTEST, _LONGEST = 8, 120
 
 
@@ -61,8 +62,14 @@ class AddressForm(OrderForm):
         return False
 
     def prefill(self, turn: Turn, answer: Answer) -> None:
+        self._tell_of_receiver(turn, answer)
         if said := read_address(turn.text, turn.entity("address")) or turn.entity("address"):
             self._keep(read_parts(said), answer)
+
+    def _tell_of_receiver(self, turn: Turn, answer: Answer) -> None:
+        """Only the address can be changed here: nobody shall think that name and phone went with it."""
+        if turn.entity("phone") or _RECEIVER.search(turn.text):
+            answer.say("utter_address_receiver_stays")
 
     async def take_new_address(self, turn: Turn, answer: Answer) -> None:
         entity = turn.entity("address")
@@ -71,6 +78,7 @@ class AddressForm(OrderForm):
             turn.intent not in _ADDRESS_INTENTS or (turn.intent == FALLBACK and turn.faq.outcome != "none")
         ):
             return
+        self._tell_of_receiver(turn, answer)
         if turn.intent == self.trigger and not entity and not said:
             answer.set(new_address=None)
             return

@@ -13,6 +13,7 @@ from actions.base import Answer, CustomerAction, MemberAction
 from actions.forms.form import FALLBACK, Submit
 from actions.forms.order_form import OrderForm
 from actions.forms.variants import Wish, look, read_wish, variant_of
+from actions.goods import is_called
 from actions.references import read_mention
 from actions.turn import Turn
 from actions.wording import day, order_title, short
@@ -132,7 +133,15 @@ class ExchangeForm(OrderForm):
                 if not self._keep(wish, answer) and turn.intent in _QUESTIONS:  # only asked; what was chosen stays
                     answer.set(exchange_wish=turn.slots["exchange_wish"], exchange_target=turn.slots["exchange_target"])
                 return
+        if turn.intent == "wrong_or_damaged" and self._is_about_it(turn):  # 裙子尺码大了: why, and no yes
+            self._keep_reason(turn, answer)
+            answer.set(confirm=None)
+            return
         await super().take_confirm(self.reading(turn), answer)
+
+    def _is_about_it(self, turn: Turn) -> bool:
+        mention = turn.mention
+        return not mention.number and all(is_called(turn.slots["exchange_wish"], goods) for goods in mention.products)
 
     async def _items(self, turn: Turn) -> tuple[ExchangeItem, ...]:
         assert turn.member_id is not None  # the form did not open without

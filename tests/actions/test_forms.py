@@ -276,6 +276,12 @@ async def test_part_of_another_address_asks_for_the_whole(moving: InForm):
     assert moving.caller.slots["requested_slot"] == "new_address"
 
 
+@pytest.mark.parametrize(("also", "tagged"), [("收件人李明", {}), ("13912345678", {"phone": "13912345678"})])
+async def test_nobody_is_left_to_think_that_the_receiver_changes_too(moving: InForm, also: str, tagged: dict):
+    told = await moving.open(f"地址改成{HOME} {also}", address=HOME, **tagged)
+    assert told.responses[0] == "utter_address_receiver_stays"
+
+
 async def test_out_of_one_form_into_another(moving: InForm):
     moving.caller.slots |= {"order_number": RECEIVED, "confirm": None, "return_reason": "漏水"}
     moving.caller.events.append({"event": "user", "metadata": {}})

@@ -85,6 +85,15 @@ async def test_another_wish_instead_of_a_yes(exchanging: InForm, shop: FakeShop)
     assert left is not None and left.responses == ["utter_exchange_left"]
 
 
+async def test_why_it_does_not_fit_is_no_report_of_damage(exchanging: InForm, shop: FakeShop):
+    await exchanging.open("换L")
+    asked = await exchanging.hear("就是那个奶瓶 太小了", "wrong_or_damaged", product="奶瓶", reason="太小了")
+    assert asked is not None and exchanging.caller.slots["requested_slot"] == "confirm"
+    assert await exchanging.hear("洗衣机坏了", "wrong_or_damaged", product="洗衣机") is None
+    await exchanging.hear("好的", "affirm")
+    assert shop.done[0][:5] == ("exchange", RECEIVED, "S0", "S0-1", "太小了")
+
+
 async def test_another_order_has_its_own_goods(exchanging: InForm, shop: FakeShop):
     shop.orders_of["M1"].insert(0, order("0006", OrderStatus.DELIVERED, "连衣裙"))
     await exchanging.open("换L", order_number=RECEIVED)
