@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
@@ -22,6 +23,10 @@ LEAVE_TICKET = "/leave_ticket"
 STOP_WAITING = "/never_mind"
 RECENT = 10
 """Messages among which the last list of buttons is looked for."""
+_GIVES_UP = re.compile(
+    r"(?:[那我还就先]|还是)*(?:不用?(?:等|排|转|人工)|算|唔(?:使|等|要)|取消排队)[^没吗么嘛?？几多什怎]{0,6}(?:[,，。\s][^吗么嘛?？]{0,8})?"
+)
+"""那就先不等了, 唔使啦 bb瞓咗, in so many words: here nobody understands but this."""
 QUIET = timedelta(seconds=60)
 """After the system said something, further words are taken in without a word."""
 
@@ -35,7 +40,7 @@ async def do_answer(conn: AsyncConnection, said: Message, agents_available: int)
     handoff = await record.open_handoff(conn, said.conversation_id)
     if handoff is None or handoff.status != record.WAITING:
         return None
-    wish = said.payload or await _named(conn, said)
+    wish = said.payload or await _named(conn, said) or _said_to_stop(said)
     if wish == LEAVE_TICKET:
         return await _leave_ticket(conn, handoff, said)
     if wish == STOP_WAITING:
@@ -77,6 +82,10 @@ async def _named(conn: AsyncConnection, said: Message) -> str | None:
     offered = (shown, *(found.buttons for found in notices().values()))
     button = meant(normalise(said.text or ""), [[asdict(button) for button in buttons] for buttons in offered])
     return button["payload"] if button else None
+
+
+def _said_to_stop(said: Message) -> str | None:
+    return STOP_WAITING if _GIVES_UP.fullmatch(normalise(said.text or "")) else None
 
 
 async def _spoke_just_now(conn: AsyncConnection, conversation_id: str) -> bool:

@@ -148,7 +148,7 @@ async def test_a_waiting_customer_leaves_a_ticket(world: World, text: str, paylo
     assert ticket.number in str(await texts(world, said.conversation_id, "system"))
 
 
-@pytest.mark.parametrize("title", ["取消排队", "先让小助手帮我", "最后一个"])
+@pytest.mark.parametrize("title", ["取消排队", "先让小助手帮我", "最后一个", "那就先不等了", "算了", "唔使啦 bb瞓咗"])
 async def test_a_waiting_customer_gives_up(world: World, title: str) -> None:
     await world.hand_over("甲")
     said = await world.say("甲", title)

@@ -51,7 +51,7 @@ class Clauses(unittest.TestCase):
         self.assertFalse(any(clause.connected for clause in clauses("这个奶粉，还有货吗")))
 
     def test_a_topic_and_how_far_it_is(self):
-        for text in ("我说换货 到哪了", "退款，怎么样了", "我的发票 好了没"):
+        for text in ("我说换货 到哪了", "退款，怎么样了", "我的发票 好了没", "我上次那个退款呢 到哪了"):
             self.assertEqual(taken_apart(text), [text])
         self.assertEqual(taken_apart("我要换货 到哪了"), ["我要换货", "到哪了"])
         self.assertEqual(taken_apart("换货 顺便看下到哪了"), ["换货", "看下到哪了"])
