@@ -7,6 +7,7 @@ from typing import ClassVar
 from actions.backends.orders import Order, OrderStatus, Shipment, ShipmentStatus
 from actions.backends.refusals import NotAllowed, Refusal
 from actions.base import Answer
+from actions.choice import Choice, Chosen, Nothing
 from actions.order_action import AboutAnOrder
 from actions.service_progress import tell_service
 from actions.turn import Turn
@@ -95,6 +96,15 @@ class UrgeShipping(AboutAnOrder):
 
     def wanted(self, order: Order) -> bool:
         return order.status is OrderStatus.PAID
+
+    async def choose(self, turn: Turn, member_id: str) -> Choice:
+        """能不能快点, said of the parcel that was just tracked: that it is sent already is the answer."""
+        choice = await super().choose(turn, member_id)
+        last = turn.slots.get("last_order_number")
+        if last is None or turn.mention.points or not isinstance(choice, Nothing):
+            return choice
+        order = await self.services.orders.get(member_id, last)
+        return Chosen(order) if order.status in _ON_THE_WAY else choice
 
     async def about(self, turn: Turn, member_id: str, order: Order, answer: Answer) -> None:
         if order.status in _HAS_PARCEL:

@@ -10,9 +10,9 @@ from actions.backends.aftersales import ExchangeItem, ExchangeOptions, ExchangeS
 from actions.backends.orders import Order, OrderStatus
 from actions.backends.refusals import Refusal
 from actions.base import Answer, CustomerAction, MemberAction
-from actions.forms.form import FALLBACK, Submit
+from actions.forms.form import FALLBACK, Submit, is_answer
 from actions.forms.order_form import OrderForm
-from actions.forms.variants import Wish, look, read_wish, variant_of
+from actions.forms.variants import Wish, look, read_wish, the_only_one, variant_of
 from actions.goods import is_called
 from actions.references import read_mention
 from actions.turn import Turn
@@ -28,6 +28,8 @@ _INSTEAD = re.compile(r"(?<![不别])换(?![货了])")
 _SWAP = re.compile(r"换一?[个件]")
 _MOST_BUTTONS = 8
 _LONGEST_REASON = 100
+_BARE_GOODS = 6
+"""Characters: 空气炸锅, asked which of several; whatever the intent model takes it for."""
 _OVER = {ExchangeStatus.DONE, ExchangeStatus.REJECTED}
 
 
@@ -106,13 +108,21 @@ class ExchangeForm(OrderForm):
     async def take_exchange_wish(self, turn: Turn, answer: Answer) -> None:
         items = await self._items(turn)
         wish = self._read(turn, items) if turn.intent in _WISH_INTENTS else None
-        self._keep_reason(turn, answer)
+        if wish is None and (is_answer(turn) or len(turn.text) <= _BARE_GOODS):
+            wish = the_only_one(turn.text, items)
         if wish:
+            self._keep_reason(turn, answer)
             self._keep(wish, answer)
-        elif turn.intent not in _WISH_INTENTS or (turn.intent in _QUESTIONS and turn.faq.outcome != "none"):
             return
-        elif (
-            turn.intent in {self.trigger, "affirm"}
+        fault = turn.intent == "wrong_or_damaged"
+        if not fault and (
+            turn.intent not in _WISH_INTENTS or (turn.intent in _QUESTIONS and turn.faq.outcome != "none")
+        ):
+            return
+        self._keep_reason(turn, answer)
+        if (
+            fault
+            or turn.intent in {self.trigger, "affirm"}
             or turn.entity("reason")
             or turn.entity("product")
             or turn.intent == "product_question"

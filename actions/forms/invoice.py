@@ -6,7 +6,7 @@ from typing import ClassVar
 from actions.backends.orders import Order, OrderStatus
 from actions.backends.refusals import Refusal
 from actions.base import Answer, MemberAction
-from actions.forms.form import FALLBACK, Submit
+from actions.forms.form import FALLBACK, FORMS, Submit
 from actions.forms.order_form import OrderForm
 from actions.turn import Turn
 from actions.wording import money
@@ -18,7 +18,10 @@ _TITLE_INTENTS = {"inform", "request_invoice", "affirm", FALLBACK}
 _LABELLED = re.compile(r"抬头(?:写|是|为|开)?[:：\s]*([^\s,，。;；]{2,60})")
 _COMPANY = re.compile(r"([\w()（）·]{2,50}(?:公司|厂|事务所|工作室|商行|贸易|超市|医院|学校|大学|中心|协会|合作社))")
 _LEAD_IN = re.compile(r"^.*?(?:开给|开成|开到|写给|写成|抬头[写是为开]?|(?:公司|单位)?名称?[写是叫])")
-_NOT_A_NAME = {"公司", "单位", "企业", "写公司", "是公司"}
+_NO_NAME = re.compile(
+    r"(?:另外|还有|[我你咱他]们?|贵|[这那][家个]|写|是|开|给|要|的)*(?:公司|单位|企业|厂|学校|大学|医院|中心|超市)"
+)
+"""我们公司, 另外公司: no firm is called so."""
 
 
 def read_title(text: str) -> str | None:
@@ -27,7 +30,7 @@ def read_title(text: str) -> str | None:
         return PERSONAL
     found = _COMPANY.search(text) or _LABELLED.search(text)
     title = _LEAD_IN.sub("", found[1], count=1) if found else ""
-    return title if title and title not in _NOT_A_NAME else None
+    return title if title and not _NO_NAME.fullmatch(title) else None
 
 
 class InvoiceForm(OrderForm):
@@ -55,6 +58,8 @@ class InvoiceForm(OrderForm):
             answer.set(invoice_title=title)
 
     async def take_invoice_title(self, turn: Turn, answer: Answer) -> None:
+        if turn.intent in FORMS and turn.intent != self.trigger:  # 公司搬家了 地址要改
+            return
         title = turn.entity("invoice_title") or read_title(turn.text)
         if title is None and turn.intent == self.trigger:
             answer.set(invoice_title=None)

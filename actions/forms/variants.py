@@ -39,6 +39,12 @@ def read_wish(
     return possible[0] if len(possible) == 1 else None
 
 
+def the_only_one(text: str, items: Sequence[ExchangeItem]) -> Wish | None:
+    """空气炸锅那个, of goods that come in one kind only: the same again, when the words name one item and no other."""
+    named = [item for item in items if _called(item, text)]
+    return Wish(named[0], named[0].variants[0]) if len(named) == 1 and len(named[0].variants) == 1 else None
+
+
 def variant_of(sku: str, items: Sequence[ExchangeItem]) -> Wish | None:
     """What the button of this variant means."""
     for item in items:

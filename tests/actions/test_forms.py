@@ -276,6 +276,12 @@ async def test_part_of_another_address_asks_for_the_whole(moving: InForm):
     assert moving.caller.slots["requested_slot"] == "new_address"
 
 
+async def test_another_forms_wish_is_no_invoice_title(invoicing: InForm):
+    await invoicing.open("开发票")
+    assert await invoicing.hear("云杉公司搬家了，地址要改", "change_address") is None
+    assert not invoicing.caller.slots.get("invoice_title")
+
+
 @pytest.mark.parametrize(("also", "tagged"), [("收件人李明", {}), ("13912345678", {"phone": "13912345678"})])
 async def test_nobody_is_left_to_think_that_the_receiver_changes_too(moving: InForm, also: str, tagged: dict):
     told = await moving.open(f"地址改成{HOME} {also}", address=HOME, **tagged)

@@ -67,6 +67,16 @@ async def test_the_only_order_that_fits_is_not_asked_about(caller, shop: FakeSho
     assert shop.done == [("urge", PAID, "m1:action_urge_shipping")]
 
 
+async def test_hurrying_the_parcel_just_tracked_says_that_it_is_sent(caller, shop: FakeShop):
+    shop.orders_of["M1"] = [order("0001", OrderStatus.IN_TRANSIT), order("0002", OrderStatus.COMPLETED)]
+    customer = caller()
+    answered = await customer.hear("action_urge_shipping", "快点啊", "urge_shipping")
+    assert answered.responses == ["utter_urge_nothing"]
+    await customer.hear("action_track_logistics", "到哪了", "track_logistics")
+    answered = await customer.hear("action_urge_shipping", "能不能快点啊", "urge_shipping")
+    assert answered.responses == ["utter_urge_already_shipped"] and answered.slots["offer"]
+
+
 async def test_somebody_elses_order_reads_like_a_missing_one(caller):
     theirs = await caller().hear("action_order_status", "查单", "order_status", order_number="KF202611089999")
     missing = await caller().hear("action_order_status", "查单", "order_status", order_number="KF209900000000")

@@ -148,6 +148,8 @@ def test_a_cut_off_entity_does_not_win():
         ("麻烦开给新开元贸易有限公司", "新开元贸易有限公司"),
         ("单位名称叫给力科技工作室", "给力科技工作室"),
         ("发票抬头写公司 怎么给你", None),
+        ("另外公司搬家了", None),
+        ("开我们公司", None),
     ],
 )
 def test_invoice_titles(text: str, title: str | None):

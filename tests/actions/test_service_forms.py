@@ -132,6 +132,14 @@ async def test_digressions_and_failures_of_an_exchange(exchanging: InForm):
     assert exchanging.caller.slots["form_failures"] == 3
 
 
+async def test_a_fault_told_in_an_exchange_is_its_reason_and_a_repair_another_form(exchanging: InForm):
+    await exchanging.open("换货")
+    asked = await exchanging.hear("裂了 没法用", "wrong_or_damaged", reason="裂了")
+    assert asked is not None and asked.responses == ["utter_ask_exchange_wish"]
+    assert exchanging.caller.slots["exchange_reason"] == "裂了"
+    assert await exchanging.hear("不换了 万一又是坏的 我要维修", "request_repair", reason="坏的") is None
+
+
 async def test_the_second_of_what_was_shown(exchanging: InForm):
     await exchanging.open("换货")
     await exchanging.hear("第二个")

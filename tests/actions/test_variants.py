@@ -3,7 +3,7 @@
 import pytest
 
 from actions.backends.aftersales import ExchangeItem, Variant
-from actions.forms.variants import look, read_wish, variant_of
+from actions.forms.variants import look, read_wish, the_only_one, variant_of
 
 
 def item(
@@ -94,3 +94,9 @@ def test_a_button_names_the_variant() -> None:
     wish = variant_of("FZ-4", [DRESS, SHIRT])
     assert wish and wish.item is DRESS and wish.variant is DRESS.variants[4]
     assert variant_of("XX", [DRESS]) is None
+
+
+def test_goods_of_one_kind_need_no_more_than_their_name() -> None:
+    one = the_only_one("不粘锅那个", (DRESS, PAN))
+    assert one is not None and one.item is PAN and one.variant == PAN.variants[0]
+    assert the_only_one("连衣裙", (DRESS, PAN)) is None and the_only_one("那个", (DRESS, PAN)) is None
