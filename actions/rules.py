@@ -9,7 +9,7 @@ from actions.guesses import TITLES
 from actions.turn import Turn
 
 _RULE = re.compile(
-    r"可否|能否|是否|可不可以|能不能|会不会|要不要|用不用|让不让|给不给|算不算|规[则定]|一般|通常|[多几][久天]之?内"
+    r"可否|能否|是否|可不可以|可唔可以|得唔得|使唔使|会唔会|能不能|会不会|要不要|用不用|让不让|给不给|算不算|规[则定]|一般|通常|[多几][久天]之?内"
     # A verb of what may or must be, and at the end of the clause the sign of a question.
     r"|(?:可以|能|会(?!员)|要|需要|支持|允许|还?给|让|算|管|行|正常)[^,，。\s]{0,14}?(?:吗|么|嘛|不|没)[?？啊呀呢]*(?:$|[\s,，。])"
 )

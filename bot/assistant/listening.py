@@ -66,10 +66,10 @@ class Listener:
         if form and (put_off := await self._beside(form, message, text, apart)):
             return put_off
         wishes = await self._wishes(text, whole.parse_data, apart)
-        if form and not self.wishes.may_interrupt(form, [_heard(parsed) for _, parsed in wishes]):
-            return [whole]
-        if len(wishes) == 1:
+        if len(wishes) == 1:  # the rest are asides
             whole.parse_data = {**whole.parse_data, **{name: wishes[0][1][name] for name in _WANTED}}
+            return [whole]
+        if form and not self.wishes.may_interrupt(form, [_heard(parsed) for _, parsed in wishes]):
             return [whole]
         return [_wish(message, n, text, parsed) for n, (text, parsed) in enumerate(wishes)] or [whole]
 

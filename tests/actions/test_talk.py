@@ -26,6 +26,8 @@ async def test_a_found_answer_is_given(caller):
         ("微信登录提示被占用", True),
         ("用QQ登录你们店可以吗", True),
         ("QQ能聊吗", True),
+        ("支付宝企业账户能付款吗", True),
+        ("淘宝账号被盗了你们管不管", False),
     ],
 )
 async def test_what_our_accounts_need_is_no_answer_about_anothers(caller, words: str, ours: bool):
