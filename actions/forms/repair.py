@@ -18,6 +18,7 @@ from actions.wording import day, order_title, short
 
 _FAULT_INTENTS = {"inform", "request_repair", "wrong_or_damaged", "complain", "deny", FALLBACK}
 _LONGEST_FAULT = 100
+_BARE_GOODS = 6  # characters
 
 _JUST = re.compile(r"刚(?:才|刚)?(?:下单|下|买|拍|付款|付)(?!的)")
 
@@ -108,12 +109,25 @@ class RepairForm(OrderForm):
             answer.set(fault=fault[:_LONGEST_FAULT], form_failures=0)
 
     async def take_confirm(self, turn: Turn, answer: Answer) -> None:
-        """A better description instead of a yes."""
+        """A better description, or another piece of the order, instead of a yes."""
+        if len(turn.text) <= _BARE_GOODS and await self._takes_another(turn, answer):
+            return
         better = turn.entity("reason")
         if turn.intent in {"inform", "wrong_or_damaged", self.trigger} and better and better != turn.slots["fault"]:
             answer.set(fault=better[:_LONGEST_FAULT])
         else:
             await super().take_confirm(turn, answer)
+
+    async def _takes_another(self, turn: Turn, answer: Answer) -> bool:
+        """空气炸锅, when the rice cooker of the same order has been read out."""
+        offers = turn.slots.get("repair_offers") or []
+        named = [offers[index]["sku"] for index in named_in(turn.text, [offer["title"] for offer in offers])]
+        if len(named) != 1 or named[0] == turn.slots["repair_item"]:
+            return False
+        assert turn.member_id is not None  # the form did not open without
+        check = await self.services.repairs.warranty(turn.member_id, turn.slots["order_number"])
+        answer.set(confirm=None)
+        return self._take_item(turn, tuple(item for item in check.items if item.sku == named[0]), answer)
 
 
 def _offer(item: Warranty) -> dict[str, str]:

@@ -222,6 +222,8 @@ async def test_which_piece_is_broken(repairing: InForm, shop: FakeShop):
     assert unclear is not None and unclear.responses[0] == "utter_repair_item_unclear"
     await repairing.hear("第二个，不出热风", reason="不出热风")
     assert (repairing.caller.slots["repair_item"], repairing.caller.slots["fault"]) == ("S1", "不出热风")
+    again = await repairing.hear("吸尘器", "product_question", faq=found("choices", ("kb-x", "吸尘器没吸力")))
+    assert again is not None and repairing.caller.slots["repair_item"] == "S0" and repairing.is_open
     left = await repairing.hear("不修了", "never_mind")
     assert left is not None and left.responses == ["utter_repair_left"] and not shop.done
 
