@@ -65,7 +65,7 @@ class Listener:
         apart = await self._taken_apart(text, whole.parse_data, message.metadata, in_form=form is not None)
         if form and (put_off := await self._beside(form, message, text, apart)):
             return put_off
-        wishes = await self._wishes(text, whole.parse_data, apart)
+        wishes = await self._wishes(text, whole.parse_data, apart, in_form=form is not None)
         if len(wishes) == 1:  # the rest are asides
             whole.parse_data = {**whole.parse_data, **{name: wishes[0][1][name] for name in _WANTED}}
             return [whole]
@@ -89,8 +89,10 @@ class Listener:
             return {}
         return {clause: await self._parse(text, clause, metadata) for clause in found}
 
-    async def _wishes(self, text: str, whole: Parsed, apart: Apart) -> list[tuple[str, Parsed]]:
-        told = self._without_asides(text, apart)
+    async def _wishes(
+        self, text: str, whole: Parsed, apart: Apart, *, in_form: bool = False
+    ) -> list[tuple[str, Parsed]]:
+        told = self._without_asides(text, apart, in_form=in_form)
         parts = self.wishes.parts(list(told), [_heard(parsed) for parsed in told.values()])
         if not parts or (len(parts) == 1 and len(told) == len(apart)):
             return []
@@ -123,9 +125,11 @@ class Listener:
             wish.metadata = {**(wish.metadata or {}), PUT_OFF: True}
         return said
 
-    def _without_asides(self, text: str, apart: Apart) -> Apart:
+    def _without_asides(self, text: str, apart: Apart, *, in_form: bool) -> Apart:
         return {
-            clause: parsed for clause, parsed in apart.items() if not self.wishes.is_aside(text, clause, _heard(parsed))
+            clause: parsed
+            for clause, parsed in apart.items()
+            if not self.wishes.is_aside(text, clause, _heard(parsed), in_form=in_form)
         }
 
     async def _parse(self, text: str, clause: Clause, metadata: Mapping[str, Any]) -> Parsed:

@@ -17,6 +17,7 @@ FILE = Path(__file__).with_name("wishes.yml")
 MOST_CLAUSES = 6
 """A longer message is a story, not a list of wishes."""
 COMPLAIN = "complain"
+NEVER_MIND = "never_mind"
 _PAUSE = r"[\s,，。.;；!！?？、~～…]"
 _END = r"(?<=[吗呢了吧么啊])"
 _CONNECTOR = re.compile(
@@ -92,8 +93,11 @@ class Wishes:
     def related(self, one: str, other: str) -> bool:
         return one == other or any(one in family and other in family for family in self.families)
 
-    def is_aside(self, text: str, clause: Clause, heard: Heard) -> bool:
-        """什么效率, 真服了你们: a mood, whatever the intent model takes it for. A complaint made as such is none."""
+    def is_aside(self, text: str, clause: Clause, heard: Heard, *, in_form: bool = False) -> bool:
+        """什么效率, 真服了你们: a mood, whatever the intent model takes it for. A complaint made as such is
+        none. An aside is also 先不退了 where no form is open that it could leave."""
+        if heard.intent == NEVER_MIND and heard.confidence >= self.after_pause:
+            return not in_form
         said = text[clause.start : clause.end]
         return bool(len(said) <= _LONGEST_ASIDE and self._aside.fullmatch(said)) or (
             heard.intent == COMPLAIN and not clause.connected and not _COMPLAINT.search(said)

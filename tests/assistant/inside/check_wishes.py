@@ -87,6 +87,13 @@ class Parts(unittest.TestCase):
         self.assertFalse(WISHES.may_interrupt("return_form", [Heard("track_logistics", 0.7), POINTS]))
         self.assertFalse(WISHES.may_interrupt("return_form", [Heard("wrong_or_damaged", 0.9), POINTS]))
 
+    def test_giving_up_is_an_aside_where_there_is_no_form_to_leave(self):
+        (clause,) = clauses("先不退了")
+        sure, unsure = Heard("never_mind", 0.9), Heard("never_mind", 0.5)
+        self.assertTrue(WISHES.is_aside("先不退了", clause, sure))
+        self.assertFalse(WISHES.is_aside("先不退了", clause, sure, in_form=True))
+        self.assertFalse(WISHES.is_aside("先不退了", clause, unsure))
+
     def test_asides(self):
         def aside(text, intent="product_question"):
             (clause,) = clauses(text)
