@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,17 @@ async def test_a_hasty_commit_waits_for_nothing(database: Database, flushed: lis
     await database.close()
 
 
-async def test_commits_at_once_share_flushes(database: Database, flushed: list[int]) -> None:
+async def test_commits_at_once_share_flushes(
+    database: Database, flushed: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = os.fsync
+
+    def slow(handle: int) -> None:
+        """So that the others have committed before the first one's flush is done."""
+        time.sleep(0.1)
+        quick(handle)
+
+    monkeypatch.setattr(os, "fsync", slow)
     await asyncio.gather(*(write(database, str(n)) for n in range(50)))
     assert 1 <= len(flushed) < 25
     async with database.connect() as conn:
