@@ -19,7 +19,11 @@ def in_order_of_subjects(count: int, subjects: int, rng: np.random.Generator) ->
     return unit(unit(rng.standard_normal((subjects, 64), np.float32))[np.arange(count) % subjects] + 0.05 * noise)
 
 
-def test_the_nearest_are_found_among_many_in_memory_and_on_disk(tmp_path: Path) -> None:
+@pytest.mark.parametrize("looked_at", [50_000, 20_000])  # all of them; half of the clusters
+def test_the_nearest_are_found_among_many_in_memory_and_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looked_at: int
+) -> None:
+    monkeypatch.setattr("retrieval.dense._LOOKED_AT", looked_at)
     rng = np.random.default_rng(2)
     vectors = in_order_of_subjects(40_000, 200, rng)
     write(tmp_path / "some.bytes", vectors)
